@@ -1,0 +1,41 @@
+"""The projection from the vision tower's space to the language model's: `Z_v = W H_v`.
+
+The first LLaVA used one matrix `W`; LLaVA-1.5 a two-layer MLP with GELU.
+Sources: Liu et al. 2023 (sec. 4.1) and 2024 (sec. 3.2); transformers `models/llava`.
+"""
+
+import mlx.core as mx
+from mlx import nn
+
+from model.config import ProjectorConfig
+from model.vision_tower import ACTIVATIONS
+
+
+class MLPProjector(nn.Module):
+    """`[.., P, vision width] -> [.., P, text width]`, LLaVA-1.5's."""
+
+    def __init__(self, config: ProjectorConfig) -> None:
+        super().__init__()
+        self.activation = ACTIVATIONS[config.hidden_act]
+        self.linear_1 = nn.Linear(config.input_size, config.output_size, bias=config.bias)
+        self.linear_2 = nn.Linear(config.output_size, config.output_size, bias=config.bias)
+
+    def __call__(self, features: mx.array) -> mx.array:
+        return self.linear_2(self.activation(self.linear_1(features)))
+
+
+class LinearProjector(nn.Module):
+    """The first LLaVA's single matrix `W` (with its bias)."""
+
+    def __init__(self, config: ProjectorConfig) -> None:
+        super().__init__()
+        self.linear = nn.Linear(config.input_size, config.output_size, bias=config.bias)
+
+    def __call__(self, features: mx.array) -> mx.array:
+        return self.linear(features)
+
+
+PROJECTORS: dict[str, type[MLPProjector] | type[LinearProjector]] = {
+    "mlp": MLPProjector,
+    "linear": LinearProjector,
+}

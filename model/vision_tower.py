@@ -1,0 +1,132 @@
+"""The CLIP vision transformer that turns a picture `X_v` into features `H_v`.
+
+Parameters carry the names of the Hugging Face checkpoint, so that loading is a plain match.
+Knows nothing of files, of text or of how pixels were prepared.
+
+Letters: B pictures, P patches (tokens with the class token), D hidden size, H heads.
+Source: Radford et al. 2021 (CLIP); transformers `models/clip/modeling_clip.py`.
+"""
+
+from collections.abc import Callable, Sequence
+
+import mlx.core as mx
+from mlx import nn
+
+from model.config import VisionConfig
+
+
+def quick_gelu(x: mx.array) -> mx.array:
+    """CLIP's activation, written out: MLX's own approximation has had another constant."""
+    return x * mx.sigmoid(1.702 * x)
+
+
+ACTIVATIONS: dict[str, Callable[[mx.array], mx.array]] = {
+    "quick_gelu": quick_gelu,
+    "gelu": nn.gelu,
+    "gelu_pytorch_tanh": nn.gelu_approx,
+    "relu": nn.relu,
+    "silu": nn.silu,
+}
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with biases and no mask."""
+
+    def __init__(self, hidden_size: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.scale = (hidden_size // num_heads) ** -0.5
+        self.q_proj = nn.Linear(hidden_size, hidden_size)
+        self.k_proj = nn.Linear(hidden_size, hidden_size)
+        self.v_proj = nn.Linear(hidden_size, hidden_size)
+        self.out_proj = nn.Linear(hidden_size, hidden_size)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        batch, patches, _ = x.shape
+
+        def heads(y: mx.array) -> mx.array:
+            return y.reshape(batch, patches, self.num_heads, -1).transpose(0, 2, 1, 3)
+
+        q, k, v = heads(self.q_proj(x)), heads(self.k_proj(x)), heads(self.v_proj(x))  # [B, H, P, D/H]
+        out = mx.fast.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        return self.out_proj(out.transpose(0, 2, 1, 3).reshape(batch, patches, -1))  # [B, P, D]
+
+
+class MLP(nn.Module):
+    def __init__(self, hidden_size: int, intermediate_size: int, hidden_act: str) -> None:
+        super().__init__()
+        self.activation = ACTIVATIONS[hidden_act]
+        self.fc1 = nn.Linear(hidden_size, intermediate_size)
+        self.fc2 = nn.Linear(intermediate_size, hidden_size)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return self.fc2(self.activation(self.fc1(x)))
+
+
+class EncoderLayer(nn.Module):
+    """Pre-layer-norm transformer block."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.layer_norm1 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.self_attn = Attention(config.hidden_size, config.num_attention_heads)
+        self.layer_norm2 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.mlp = MLP(config.hidden_size, config.intermediate_size, config.hidden_act)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        x = x + self.self_attn(self.layer_norm1(x))
+        return x + self.mlp(self.layer_norm2(x))
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.layers = [EncoderLayer(config) for _ in range(config.num_hidden_layers)]
+
+
+class PatchEmbeddings(nn.Module):
+    """Class token, patches cut by a strided convolution without bias, learned positions."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        patches = (config.image_size // config.patch_size) ** 2
+        self.class_embedding = mx.zeros((config.hidden_size,))
+        self.patch_embedding = nn.Conv2d(
+            config.num_channels, config.hidden_size, config.patch_size, config.patch_size, bias=False
+        )
+        self.position_embedding = nn.Embedding(patches + 1, config.hidden_size)
+
+    def __call__(self, pixels: mx.array) -> mx.array:
+        x = self.patch_embedding(pixels)  # [B, h, w, D]
+        batch, _, _, width = x.shape
+        class_token = mx.broadcast_to(self.class_embedding, (batch, 1, width)).astype(x.dtype)
+        x = mx.concatenate([class_token, x.reshape(batch, -1, width)], axis=1)  # [B, P, D]
+        return x + self.position_embedding.weight
+
+
+class VisionTower(nn.Module):
+    """`X_v -> H_v`: pixels to the hidden states of chosen layers.
+
+    `pre_layrnorm` is spelt as in the checkpoints. `post_layernorm` and the class-token head
+    exist in CLIP but no LLaVA reads them, so they are not built.
+    """
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.embeddings = PatchEmbeddings(config)
+        self.pre_layrnorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.encoder = Encoder(config)
+
+    def __call__(self, pixels: mx.array, layers: Sequence[int]) -> list[mx.array]:
+        """Hidden states `[B, P, D]` at `layers`, in that order, for pixels `[B, height, width, 3]`.
+
+        Index 0 is the encoder's input and i the output of block i; negative indices count
+        from the end, as in transformers' `hidden_states`. Blocks past the deepest one that
+        is asked for are not run.
+        """
+        depth = len(self.encoder.layers)
+        wanted = [layer if layer >= 0 else depth + 1 + layer for layer in layers]
+        states = [self.pre_layrnorm(self.embeddings(pixels))]
+        for block in self.encoder.layers[: max(wanted)]:
+            states.append(block(states[-1]))
+        return [states[layer] for layer in wanted]
