@@ -1,0 +1,1 @@
+"""The web application: page, HTTP API, controller, engines and conversations. Imports `model`."""
