@@ -1,0 +1,15 @@
+"""What every test shares: asynchronous tests run on asyncio alone, and nothing phones home."""
+
+import os
+
+import pytest
+
+# Read by the libraries when they are imported, so before any test imports one.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """`@pytest.mark.anyio` runs on what the server runs on."""
+    return "asyncio"
