@@ -1,0 +1,53 @@
+"""The language model `f_phi`: mlx-lm's decoders, built from a filled `text_config`.
+
+Knows nothing of pictures: what it is given are embeddings, its own or projected ones.
+"""
+
+import resource
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from mlx import nn
+
+# mlx-lm keeps Mistral in its Llama decoder.
+DECODERS = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2"}
+
+
+def build_language_model(text: Mapping[str, Any]) -> nn.Module:
+    """An mlx-lm `Model` with random weights, from what `text_config.fill` returned.
+
+    Call it as `lm(ids, cache=None, input_embeddings=None)`; parameters are
+    `model.layers..`, `model.embed_tokens.weight` and, where not tied, `lm_head.weight`.
+    """
+    with _file_limit_kept():
+        decoder = import_module(f"mlx_lm.models.{DECODERS[text['model_type']]}")
+    model: nn.Module = decoder.Model(decoder.ModelArgs.from_dict(dict(text)))
+    window = text.get("sliding_window") if text["model_type"] == "mistral" else None
+    if window is not None and window < text["max_position_embeddings"]:
+        _slide(model, window)
+    return model
+
+
+def _slide(model: nn.Module, window: int) -> None:
+    """Let every layer attend to the last `window` tokens only (Mistral 7B v0.1).
+
+    mlx-lm's Llama demands at least one layer with full attention in its `layer_types`, so
+    the window is set on the built model.
+    """
+    model.model.sliding_window = window
+    model.model.swa_idx = 0
+    for layer in model.model.layers:
+        layer.use_sliding = True
+
+
+@contextmanager
+def _file_limit_kept() -> Iterator[None]:
+    """Importing mlx-lm sets the limit of open files to 2048, lowering a server's for good."""
+    original: Callable[..., None] = resource.setrlimit
+    resource.setrlimit = lambda *_: None
+    try:
+        yield
+    finally:
+        resource.setrlimit = original
