@@ -12,8 +12,12 @@ from model.errors import CheckpointError
 
 # What `LlavaConfig` of transformers assumes where `vision_config` is missing: CLIP-L/14 336.
 _CLIP_L_336 = {
-    "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
-    "num_attention_heads": 16, "image_size": 336, "patch_size": 14,
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "image_size": 336,
+    "patch_size": 14,
 }
 
 

@@ -60,8 +60,6 @@ class LlavaNetwork(nn.Module):
     def __call__(
         self, ids: mx.array, cache: Any = None, input_embeddings: mx.array | None = None
     ) -> mx.array:
-        """`f_phi`: ids `[B, T]`, or embeddings `[B, T, D]` in their place, to logits `[B, T, V]`."""
-        logits: mx.array = self.language_model(
-            ids, cache=cache, input_embeddings=input_embeddings
-        )
+        """`f_phi`: ids `[B, T]`, or embeddings `[B, T, D]`, to logits `[B, T, V]`."""
+        logits: mx.array = self.language_model(ids, cache=cache, input_embeddings=input_embeddings)
         return logits

@@ -24,21 +24,37 @@ _COMMON: dict[str, Any] = {
     "mlp_bias": False,
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "llama": _COMMON | {
-        "vocab_size": 32000, "intermediate_size": 11008, "num_key_value_heads": None,
-        "max_position_embeddings": 2048, "sliding_window": None,
-        "bos_token_id": 1, "eos_token_id": 2,
+    "llama": _COMMON
+    | {
+        "vocab_size": 32000,
+        "intermediate_size": 11008,
+        "num_key_value_heads": None,
+        "max_position_embeddings": 2048,
+        "sliding_window": None,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
     },
-    "mistral": _COMMON | {
-        "vocab_size": 32000, "intermediate_size": 14336, "num_key_value_heads": 8,
-        "max_position_embeddings": 131072, "sliding_window": 4096,
-        "bos_token_id": 1, "eos_token_id": 2,
+    "mistral": _COMMON
+    | {
+        "vocab_size": 32000,
+        "intermediate_size": 14336,
+        "num_key_value_heads": 8,
+        "max_position_embeddings": 131072,
+        "sliding_window": 4096,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
     },
-    "qwen2": _COMMON | {
-        "vocab_size": 151936, "intermediate_size": 22016, "num_key_value_heads": 32,
-        "max_position_embeddings": 32768, "sliding_window": 4096,
-        "use_sliding_window": False, "max_window_layers": 28,
-        "bos_token_id": None, "eos_token_id": None,
+    "qwen2": _COMMON
+    | {
+        "vocab_size": 151936,
+        "intermediate_size": 22016,
+        "num_key_value_heads": 32,
+        "max_position_embeddings": 32768,
+        "sliding_window": 4096,
+        "use_sliding_window": False,
+        "max_window_layers": 28,
+        "bos_token_id": None,
+        "eos_token_id": None,
     },
 }
 
