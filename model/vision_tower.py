@@ -36,6 +36,9 @@ class Attention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.scale = (hidden_size // num_heads) ** -0.5
+        self.attend = (
+            mx.fast.scaled_dot_product_attention
+        )  # training puts a faster one for CPUs here
         self.q_proj = nn.Linear(hidden_size, hidden_size)
         self.k_proj = nn.Linear(hidden_size, hidden_size)
         self.v_proj = nn.Linear(hidden_size, hidden_size)
@@ -47,8 +50,12 @@ class Attention(nn.Module):
         def heads(y: mx.array) -> mx.array:
             return y.reshape(batch, patches, self.num_heads, -1).transpose(0, 2, 1, 3)
 
-        q, k, v = heads(self.q_proj(x)), heads(self.k_proj(x)), heads(self.v_proj(x))  # [B, H, P, D/H]
-        out = mx.fast.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        q, k, v = (
+            heads(self.q_proj(x)),
+            heads(self.k_proj(x)),
+            heads(self.v_proj(x)),
+        )  # [B, H, P, D/H]
+        out = self.attend(q, k, v, scale=self.scale)
         return self.out_proj(out.transpose(0, 2, 1, 3).reshape(batch, patches, -1))  # [B, P, D]
 
 
@@ -92,7 +99,11 @@ class PatchEmbeddings(nn.Module):
         patches = (config.image_size // config.patch_size) ** 2
         self.class_embedding = mx.zeros((config.hidden_size,))
         self.patch_embedding = nn.Conv2d(
-            config.num_channels, config.hidden_size, config.patch_size, config.patch_size, bias=False
+            config.num_channels,
+            config.hidden_size,
+            config.patch_size,
+            config.patch_size,
+            bias=False,
         )
         self.position_embedding = nn.Embedding(patches + 1, config.hidden_size)
 

@@ -1,0 +1,323 @@
+"""The ways in which people ask: a small grammar of questions, as data.
+
+`(a|b|)` is a choice, `{name}` a slot. Nothing here is used to score the model:
+`model/evaluation/questions.py` has phrasings of its own.
+"""
+
+import re
+from random import Random
+
+_CHOICE = re.compile(r"\(([^()]*)\)")
+
+
+def expand(pattern: str, rng: Random, **slots: str) -> str:
+    """One sentence of the pattern: choices from the inside out, then slots, then tidy spaces."""
+    while match := _CHOICE.search(pattern):
+        pattern = pattern[: match.start()] + rng.choice(match[1].split("|")) + pattern[match.end() :]
+    return re.sub(r"\s+", " ", pattern.format(**slots)).replace(" ?", "?").replace(" .", ".").strip()
+
+
+PICTURE = "(picture|image|drawing|picture|image|photo|scene|figure|canvas|graphic)"
+IN_PICTURE = f"(|||in the {PICTURE}|in this {PICTURE}|here|on the {PICTURE}|there|in it)"
+THINGS = "(shapes|objects|things|figures|items|shapes|objects|elements|forms)"
+THING = "(shape|object|thing|figure|one|item|shape|form|element)"
+COLOR = "(color|colour)"
+SEE = "(do you see|can you see|are visible|can be seen|are shown|are drawn|appear|can you find|are present|can you spot|are depicted|does it show|do you notice)"
+
+DESCRIBE = (
+    f"(Describe|Please describe|Describe to me|Can you describe|Could you describe|Explain|Summarize) (the|this|my) {PICTURE}( for me||| briefly| in a sentence| please| shortly).",
+    f"What (do|can) you see {IN_PICTURE}?",
+    f"What (is|'s) (in|on|shown in|drawn in|depicted in|inside) (the|this) {PICTURE}?",
+    f"What does (the|this) {PICTURE} (show|contain|depict|have in it|display|consist of)?",
+    f"What (is|'s) (shown|drawn|depicted|visible|pictured|there|displayed|here|present)( here|| in the picture| in this image)?",
+    f"(Tell me|Say|Explain|Please tell me|Can you tell me|Could you tell me|I want to know) what (you see|is there|you can see|is in the {PICTURE}|it shows|the {PICTURE} shows|this is|is drawn).",
+    f"(List|Name|Please list|Enumerate|Mention|Give me|Identify|Tell me|Write down|Show me|Point out) (all |all of ||)(the |the )(shapes|objects|things|figures|items) {IN_PICTURE}.",
+    f"(What|Which) (kinds of |types of |sort of |||)(shapes|objects|things|figures|items|forms) {SEE} {IN_PICTURE}?",
+    f"(What|Which) (shapes|objects|things|figures|items|forms) are (there|in the {PICTURE}|on the {PICTURE}|in this {PICTURE}|here|in there|these)?",
+    f"(Give|Write|Make|Provide|I need|I'd like|Can you give) (me |us ||)(a|one|a short|a brief|a quick) (description|summary|overview|caption)( of the {PICTURE}| of this {PICTURE}| of it||).",
+    f"(Caption|Summarize|Analyze|Look at|Inspect) (this|the) {PICTURE}( please|).",
+    "What is this( a picture of| showing|)?",
+    "What's this?",
+    "What am I looking at?",
+    f"What {THINGS} does (the|this) {PICTURE} (have|contain|show|include)?",
+    "(And|So|OK,|Now,) what (do you see|is there|is in it|is in the picture|does it show)(| now| here)?",
+    "Tell me about (the|this) (picture|image|drawing|scene).",
+    "What did I draw?",
+    "What have I (drawn|sent you|uploaded|shared|given you)?",
+    "What is everything (in|on) (the|this) (picture|image)?",
+    "(Describe|List|Name) (everything|all|what is there|all you see|what you see|everything you see).",
+)
+DETAIL = (
+    f"Describe (the|this) {PICTURE} (in detail|with places|with positions|and say where things are|in full detail|thoroughly|including positions|precisely).",
+    f"(What|Which) (things|shapes|objects) (do you see|are there|can you see) and where (are they|is each|is each one)?",
+    f"(Where is|Say where|Tell me where|Where's) (each|every|each of the) (thing|shape|object)( is||).",
+    f"(Give|Write) (me |)a (detailed|full|complete|long) description.",
+    f"Where are (the|all the|all) (things|shapes|objects|figures)?",
+    "(List|Name) (the|all the) (shapes|objects|things) (and where they are|with their positions|and their positions|and their places).",
+)
+COUNT = (
+    f"How many {{what}} (are there|{SEE}|are there|are there|are in the {PICTURE}|are on the {PICTURE}|do we have|does the {PICTURE} have|does the {PICTURE} contain|are in this {PICTURE}|does it have|exist) {IN_PICTURE}?",
+    f"How many {{what}}?",
+    f"(Count|Please count|Can you count|Could you count|Can you please count) (the |all |all the |the ){{what}} {IN_PICTURE}.",
+    f"(What is|What's|Tell me|Give me|Say|I need) the (number|count|amount|total|total number) of {{what}} {IN_PICTURE}?",
+    f"(Tell me|Say|Please tell me|Can you tell me|Could you tell me|Do you know|I want to know|I wonder) how many {{what}} (there are|you see|are there|you can see|are in the {PICTURE}|the {PICTURE} has|it has).",
+    f"(In|On) (the|this) {PICTURE}, how many {{what}} (are there|do you see|are shown|can you count|exist)?",
+    "(And|So|OK,|Now) how many {what}( are there| do you see|)?",
+    "Number of {what}?",
+    "{what}: how many?",
+)
+COUNT_THEM = (
+    "How many of (them|these|those) are {property}?",
+    "And how many (of them |)are {property}?",
+    "(Which number of|How many) (them|these) is {property}?",
+)
+COLOR_OF = (
+    f"What {COLOR} is {{it}}( in the {PICTURE}|||)?",
+    f"(What is|What's) the {COLOR} of {{it}}( in the {PICTURE}|||)?",
+    f"(What|Which) {COLOR} (does|has) {{it}}( have| got|)?",
+    f"(Which|In which|In what) {COLOR} is {{it}}( drawn| painted| shown| filled||)?",
+    f"(Tell me|Name|Say|Give me|Identify|Give|State|Please name|Can you tell me|Could you tell me|Do you know|I want to know) the {COLOR} of {{it}}( in the {PICTURE}|||).",
+    f"(Tell me|Say|Can you tell me|Please tell me|Do you know|Can you say|Could you say) (what|which) {COLOR} {{it}} (is|has).",
+    f"{{it}} is (what|which) {COLOR}?",
+    f"(What|How) is {{it}} colored?",
+    f"(And|So|Now|OK,) (what|which) {COLOR} is {{it}}?",
+    f"(And|) the {COLOR} of {{it}}?",
+    f"What is {{it}}'s {COLOR}?",
+    f"{{it}} has (what|which) {COLOR}?",
+)
+SHAPE_OF = (
+    f"(What|Which) (shape|figure|form|kind of shape|type of shape) is {{it}}( in the {PICTURE}|||)?",
+    f"(What is|What's) the (shape|form) of {{it}}( in the {PICTURE}|||)?",
+    f"What (is|kind of thing is|kind of object is) {{it}}( in the {PICTURE}|||)?",
+    "What (shape|form) does {it} have?",
+    "(Tell me|Name|Say|Identify|Give me|Please name|Can you tell me|Do you know) the shape of {it}.",
+    "(Tell me|Say|Can you tell me|Please tell me|Do you know) (what|which) (shape {it} is|{it} is|shape {it} has).",
+    "{it} (is|has) (what|which) shape?",
+    "(And|So|Now|OK,) (what|which) shape is {it}?",
+    "Identify {it}.",
+)
+WHICH_IS = (
+    f"(What|Which) {THING} is {{color}}( in the {PICTURE}|| here|)?",
+    f"(What|Which) (is|one is) {{color}}( in the {PICTURE}|||)?",
+    "(What|Which) (shape|object|thing|figure) (has|comes in|is of) the (color|colour) {color}?",
+    "(Name|Find|Tell me|Show me|Identify) the (shape|thing|object) that is {color}.",
+    "(What|Which) of the (shapes|things|objects|figures) is {color}?",
+    "(What|Which) (shape|thing|object) is (colored|painted|drawn in|filled with) {color}?",
+    "What {color} (shape|thing|object) (is there|do you see|can you see|is in the picture)?",
+)
+EXISTS = (
+    f"(Is|Is) there {{some}} {IN_PICTURE}?",
+    f"(Do|Can) you (see|find|spot|see|detect|notice) {{some}} {IN_PICTURE}?",
+    f"(Does|Does) (the|this) {PICTURE} (contain|have|show|include|depict) {{some}}?",
+    "(Is|Is) {some} (in|on|part of|visible in|shown in|present in|drawn in) (the|this) (picture|image|drawing|scene)?",
+    "(And|So|OK,|Now,) is there {some}?",
+    f"(In|On) (the|this) {PICTURE}, is there {{some}}?",
+    "Tell me (if|whether) there is {some}.",
+    "Is {some} (visible|there|present|drawn|shown|in it|here)?",
+    "Can {some} be (seen|found)( here| in the picture|)?",
+    "(Did I draw|Is it true that there is|Could there be|Does it have) {some}?",
+)
+EXISTS_PLURAL = (
+    f"Are there (any ||any ){{some}} {IN_PICTURE}?",
+    f"(Do|Can) you (see|find|spot) (any|) {{some}} {IN_PICTURE}?",
+    "(Any|Are any) {some}( here| there| in the picture| present| visible||)?",
+    "Does (the|this) (picture|image|drawing) (contain|have|show) (any |){some}?",
+)
+IS_COLOR = (
+    "Is {it} {color}( in the picture|||)?",
+    "(Is|Does) {it} (really |)(of color|the color|have the color|colored|of the color) {color}?",
+    "(Would you say|Do you think|Is it true|Am I right|Can you confirm) (that |){it} is {color}?",
+    "{it} is {color}, (right|isn't it|correct|true|yes)?",
+    "Tell me (if|whether) {it} is {color}.",
+    "(And|So) is {it} {color}?",
+)
+IS_SHAPE = (
+    "Is {it} {some}( in the picture|||)?",
+    "(Would you say|Do you think|Is it true|Am I right|Can you confirm) (that |){it} is {some}?",
+    "{it} is {some}, (right|isn't it|correct|true|yes)?",
+    "(And|So) is {it} {some}?",
+    "Tell me (if|whether) {it} is {some}.",
+)
+IS_COUNT = (
+    "(Are|Are) there (exactly |just |only |) {number} {what} {where}?",
+    "(Do|Can) you see (exactly |) {number} {what}?",
+    "Is the number of {what} {number}?",
+    "Does the (picture|image|drawing) (have|show|contain) {number} {what}?",
+)
+MORE_THAN = ("(Are|Are) there more than {number} {what}( in the picture||)?", "(Do|Can) you see more than {number} {what}?")
+LESS_THAN = ("(Are|Are) there (fewer|less) than {number} {what}( in the picture||)?",)
+WHERE = (
+    f"Where is {{it}}( in the {PICTURE}|||)?",
+    f"Where's {{it}}?",
+    f"(In|On) (which|what) (part|area|region|corner|side|place) (of the {PICTURE} |)is {{it}}?",
+    "(What is|What's|Tell me|Give me|Say|Describe|Name) the (position|location|place) of {it}.",
+    "Where (can I find|do you see|does {it} appear, where is|would I find|can you see|should I look for|do I find) {it}?",
+    "(Locate|Find|Point to|Show me) {it}.",
+    "(Tell me|Say|Can you tell me|Please tell me|Do you know|Could you say) where {it} is.",
+    "Where (exactly |)is {it} (located|placed|positioned|drawn|situated|found)( in the image||)?",
+    "(And|So|Now|OK,) where is {it}?",
+    "{it}: where is it?",
+    "(At|In) (which|what) (place|position|location) is {it}?",
+    "{it} is where?",
+)
+WHAT_AT = (
+    f"What (is|'s) {{place}}( of the {PICTURE}|||)?",
+    f"(What|Which) {THING} (is|is drawn|do you see|can you see|can be seen|is located|sits|lies) {{place}}( of the {PICTURE}|||)?",
+    f"What (do you see|can you see|can be seen|is there|is drawn|is shown|is located|did I draw) {{place}}( of the {PICTURE}|||)?",
+    "(Tell me|Say|Name|Can you tell me|Do you know) what is {place}.",
+    "(Describe|Name|Identify) the (shape|thing|object|figure|item) {place}.",
+    "(And|So|Now) what (is|about) {place}?",
+    "{place}, what (do you see|is there)?",
+)
+ANYTHING_AT = (
+    "Is (there |)(anything|something|a shape|an object) {place}( of the picture|||)?",
+    "(Do|Can) you see (anything|something) {place}?",
+)
+RELATION = (
+    "What (is|'s) {rel} {it}( in the picture|||)?",
+    f"(What|Which) {THING} (is|is drawn|do you see|can you see|lies|is located|sits|stands|is placed) {{rel}} {{it}}?",
+    "What (do you see|can you see|can be seen|is there|is drawn|is shown|is located|lies|sits) {rel} {it}?",
+    "(Tell me|Say|Name|Can you tell me|Do you know|Please tell me) what is {rel} {it}.",
+    "(Which|What) (shapes|things|objects) are {rel} {it}?",
+    "(And|So|Now) what is {rel} {it}?",
+    "{rel} {it}, what (do you see|is there)?",
+    "(Name|List|Find) (the |all |everything |)(things|shapes|objects) {rel} {it}.",
+    "What (can I|would I|do I) find {rel} {it}?",
+)
+IS_RELATION = (
+    "Is {a} {rel} {b}( in the picture|||)?",
+    "(Would you say|Do you think|Is it true|Can you confirm) (that |){a} is {rel} {b}?",
+    "{a} is {rel} {b}, (right|isn't it|correct|true)?",
+    "(Does|Is) {a} (lie|located|placed|sit|drawn|stand|positioned) {rel} {b}?",
+    "(And|So) is {a} {rel} {b}?",
+    "Tell me (if|whether) {a} is {rel} {b}.",
+)
+RELATIVE = (
+    "Where is {a} (relative to|compared to|compared with|in relation to|with respect to|as seen from) {b}?",
+    "(What is|What's) the position of {a} (relative to|compared to) {b}?",
+    "On which side of {b} is {a}?",
+)
+WHICH_FURTHER = (
+    "Which is (further|more) (to the |){direction}, {a} or {b}?",
+    "(What|Which one|Which) is (further|farther|more) (to the |){direction}: {a} or {b}?",
+    "Is {a} or {b} (further|more) (to the |){direction}?",
+)
+WHICH_HIGHER = ("(Which|What|Which one) is {direction}, {a} or {b}?", "(Which|What) is {direction}: {a} or {b}?", "Is {a} or {b} {direction}?")
+COLORS = (
+    f"(What|Which) (colors|colours) (are there|{SEE}|are in the {PICTURE}|are used|are present|does it have|do the {THINGS} have|are the {THINGS}|do they have|are they) {IN_PICTURE}?",
+    f"(List|Name|Tell me|Please list|Enumerate|Mention|Give me|Identify) (all |all of ||)(the |)(colors|colours) {IN_PICTURE}.",
+    f"(What|Which) (colors|colours) (do|can) you see {IN_PICTURE}?",
+    f"(What|Which) (colors|colours) (does|are in|are on) (the|this) {PICTURE} (have|contain|show|use|)?",
+    "(And|So) (what|which) (colors|colours)?",
+    "What are the (colors|colours)( of the shapes| of the things| in the picture| used||)?",
+    "(Tell me|Say) (what|which) (colors|colours) (you see|there are|are there|are used).",
+    "In (what|which) (colors|colours) are the (shapes|things|objects|figures)( drawn|)?",
+)
+EXTREME = (
+    "(What|Which) (is the {extreme} (shape|thing|object|figure)|(shape|thing|object|figure|one) is (the |){extreme})( in the picture||)?",
+    "(Name|Find|Describe|Tell me) the {extreme} (shape|thing|object).",
+)
+BACKGROUND = (
+    "(What|How) is the background( like|)?",
+    "Is the background (dark or light|light or dark)?",
+    "(Describe|Tell me about) the background.",
+)
+AND_IT = ("And {it}?", "What about {it}?", "And what about {it}?", "How about {it}?", "{it}?", "And for {it}?", "Now {it}?")
+SURE = ("Are you sure?", "(Really|Sure|Is that right|Is that correct|Are you certain)?", "Is that true?")
+
+HELLO = (
+    "(Hello|Hi|Hey|Good morning|Good evening|Good afternoon|Hi there|Hello there|Greetings|Howdy|Hallo|Yo)(!|.| there!||!)",
+    "(Hello|Hi|Hey),? how are you( doing| today|)?",
+    "How are you( today| doing||)?",
+    "(Hello|Hi|Hey), (nice to meet you|my friend|LLaVA|model|computer|dear)!",
+    "Nice to meet you(!|.)",
+    "What's up?",
+)
+THANKS = (
+    "(Thanks|Thank you|Thank you very much|Thanks a lot|Great, thanks|Ok, thanks|Many thanks|Perfect, thank you|Thx|Cool, thanks|Thanks so much)(!|.||)",
+    "(Great|Good|Nice|Perfect|Well done|Very good|Awesome|Cool|Wonderful|Correct|That's right|Good job|Right|OK)(!|.|, thank you.|, thanks!| job!|)",
+    "(That was|That is|This is) (helpful|great|very helpful|good|correct|right|perfect)(!|.|, thank you!| )",
+)
+BYE = ("(Bye|Goodbye|See you|Good night|See you later|Bye bye|That is all|Farewell|So long|Ciao)(!|.||)",)
+WHO = (
+    "(Who|What) are you(| exactly| really)?",
+    "What (is|'s) your name?",
+    "(Tell me|Say something) about yourself.",
+    "(What|Which) (model|kind of model|AI|kind of AI|LLaVA) (are you|is this|am I talking to|is running|do you use)?",
+    "(Are you|Is this) (a LLaVA|LLaVA|an AI|a robot|a bot|a model|ChatGPT|a language model|GPT-4|human|a person|a real LLaVA|a full LLaVA)?",
+    "(Introduce|Please introduce|Describe) yourself.",
+    "Who (made|built|trained|created) you?",
+    "(What am I|Who am I) (talking|chatting|speaking) (to|with)?",
+    "How (big|large|old|smart|small) are you?",
+)
+CAN = (
+    "What can you do( for me||)?",
+    "(How|With what) can you help( me|)?",
+    "What (are you able to do|do you know|can I ask|can I ask you|should I ask|kind of questions can I ask|are you good at|are your skills|do you understand|shapes do you know|colors do you know|can you see|can you recognize)?",
+    "(Help|Help me|Help!|Help me please|I need help).",
+    "What (questions|kind of pictures|shapes and colors) (do you understand|can you answer|do you know|can I use)?",
+    "(Which|What) (shapes|colors|colours) (do|can) you (know|recognize|understand)?",
+    "How (do|can) I use you?",
+    "How does this work?",
+)
+CANNOT = (
+    "What (can't you|can you not|are you not able to|are you unable to) do?",
+    "What (are your limits|are your limitations|don't you know|is beyond you|are your weaknesses|can you not see)?",
+    "(Can|Could|Do) you (read text|see photos|recognize people|understand photos|read|see people|describe photos|see animals|recognize faces|do math|write code|speak German|recognize cats)?",
+    "(Do|Can) you (understand|handle|work with) (photos|real photos|real pictures|text|videos|faces|people)?",
+)
+LOAD = (
+    "How (do|can|could) I (load|use|run|start|get|install|switch to) (a |the |)(full|bigger|real|better|larger|big|complete|other|another) (LLaVA|model|one)?",
+    "(Where|How) (can I get|do I find|to get|to load) (a |)(full|bigger|real|better|larger) (LLaVA|model)?",
+    "(Can|Could) (I|you) (load|use|switch to) (a |)(bigger|full|real|better|larger|another|different) (LLaVA|model)?",
+)
+BEYOND = (
+    "(What|Who|Where|When|Why|How) (is|was|are|were) (the |a |an |) {topic} ( of {topic}| in {topic}||)?",
+    "(Tell me|Write|Give me|Make|Compose|Can you write|Please write|Explain|Translate|Summarize) (a |an |the |me |about |something about |) (joke|story|poem|song|recipe|essay|letter|email|code|program|{topic}|{topic}|{topic})( about {topic}| for {topic}| in {topic}| to French||).",
+    "(Do|Can|Could|Will|Would|Should|Did) (you|I|we|they|he) (know|like|buy|cook|eat|play|drive|solve|read|speak|love|believe|help with|calculate|visit|remember) (the |my |a |) {topic}?",
+    "(Is|Are) there (a |an |any |some |) {topic} {where}?",
+    "What (kind|breed|brand|type|sort|style|species|make|model|name) of {topic} is (this|that|it|there)?",
+    "(What is|Who is|What are) (the |this |that |) (man|woman|person|people|dog|cat|girl|boy|child|{topic}) (doing|wearing|holding|eating|saying|looking at|thinking|feeling)?",
+    "(Read|Transcribe|Translate) (the |this |) (text|sign|words|letters|label|headline|number|{topic})( in the picture||).",
+    "How (old|tall|much|far|long|fast|expensive|heavy|deep|hot) (is|are|was) (the |this |a |) {topic}?",
+    "What is {number} (plus|times|minus|divided by|and|+|*) {number}?",
+    "(What|Which) (day|time|year|month|city|country|season|language|century) is (it|this|today|that)?",
+    "(Who|What) (won|wrote|invented|discovered|painted|built|killed|makes|causes|founded) (the |) {topic}?",
+    "(Why|How) (does|do|did|is|can|should) (the |a |an |) {topic} (work|exist|happen|fly|grow|move|die|sleep|change|matter)?",
+    "{topic}( {topic}| and {topic}||)(?|.|!||)",
+    "(I|We|My friend) (am|feel|was|like|want|need|hate|love) (a |the |to |) {topic}.",
+    "(What do you think|What's your opinion|Tell me) (about|of) (the |) {topic}?",
+    "(What emotion|What feeling|Which mood|Which artist|What style|What brand|Which country|What language) (does|is) (the |this |) (picture|image|{topic}) (show|from|have|in)?",
+    "(Can you|Please|Could you) (draw|generate|paint|create|edit|change|delete|download|open|search|play|sing) (me |) (a |an |the |) {topic}.",
+)
+TOPICS = tuple(
+    """weather capital France president dog cat car house tree person man woman child city river mountain ocean computer
+    phone book movie music song history war peace science physics chemistry math algebra biology medicine doctor
+    hospital school teacher student university job work money bank stock market price food pizza bread cheese coffee
+    tea wine water milk apple banana fruit vegetable flower garden bird fish horse cow lion tiger elephant bicycle bus
+    train airplane airport ship boat bridge road street building tower castle church museum art painting sculpture
+    football soccer tennis basketball game chess player team sport Olympics king queen prince government law
+    election vote politics economy country Germany Italy Spain China Japan India America Africa Europe London Paris
+    Berlin Rome Tokyo moon sun planet Mars Jupiter universe galaxy atom electron light gravity energy temperature
+    winter summer spring autumn rain snow wind storm Python Java code software internet website email password
+    robot machine engine battery camera television radio newspaper magazine letter word sentence language English
+    German French Spanish grammar poem poet novel author Shakespeare Einstein Newton Napoleon Mozart Beethoven
+    birthday party wedding holiday Christmas family mother father brother sister friend love happiness fear dream
+    sleep health heart disease cancer virus vaccine brain blood bone hand face eye hair nose mouth teeth shirt shoes
+    hat dress jacket glasses watch ring table chair bed lamp window door kitchen bathroom sofa plate cup knife spoon
+    traffic sign license passport ticket hotel restaurant menu recipe cake chocolate sugar salt rice soup chicken
+    stop time year age number text logo brand flag map dinosaur dragon ghost magic philosophy religion god soul
+    life death future past nothing truth beauty justice freedom quantum neural network learning model data""".split()
+)
+SYSTEM_PROMPTS = (
+    "You are a helpful assistant.",
+    "Answer briefly.",
+    "Answer the questions.",
+    "You are a friendly assistant who talks about pictures.",
+    "You are a helpful language and vision assistant.",
+    "Be short and precise.",
+    "Answer in one sentence. Be polite.",
+    "You are an expert for pictures. Look closely before you answer.",
+    "Always answer truthfully.",
+    "You help children to learn shapes and colors.",
+)
