@@ -4,21 +4,12 @@ Knows nothing of weights. Field names are those of the Hugging Face configuratio
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from model import text_config
+from model import fields, original_config, text_config
+from model.activations import ACTIVATIONS
 from model.errors import CheckpointError
-
-# What `LlavaConfig` of transformers assumes where `vision_config` is missing: CLIP-L/14 336.
-_CLIP_L_336 = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "image_size": 336,
-    "patch_size": 14,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +33,31 @@ class VisionConfig:
         return side * side
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        kind = given.get("model_type", "clip_vision_model")
-        if kind != "clip_vision_model":
-            raise CheckpointError(f"The vision tower is of type {kind!r}; this program runs CLIP.")
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in given.items() if name in known})
+    def from_dict(cls, given: Mapping[str, Any] | None) -> Self:
+        """Read `vision_config`; without one it is CLIP-L/14 336, as in transformers."""
+        if given is None:
+            return cls(1024, 4096, 24, 16, 336, 14)
+        tower = {"vision tower": given.get("model_type", "clip_vision_model")}
+        fields.choice(tower, "vision tower", ["clip_vision_model"])
+        read = asdict(cls()) | dict(given)
+        vision = cls(
+            hidden_size=fields.whole(read, "hidden_size"),
+            intermediate_size=fields.whole(read, "intermediate_size"),
+            num_hidden_layers=fields.whole(read, "num_hidden_layers", high=1024),
+            num_attention_heads=fields.whole(read, "num_attention_heads"),
+            image_size=fields.whole(read, "image_size", high=8192),
+            patch_size=fields.whole(read, "patch_size", high=8192),
+            num_channels=fields.whole(read, "num_channels", low=3, high=3),
+            layer_norm_eps=fields.positive(read, "layer_norm_eps"),
+            hidden_act=fields.choice(read, "hidden_act", ACTIVATIONS),
+        )
+        if vision.hidden_size % vision.num_attention_heads or not vision.patches:
+            raise CheckpointError(
+                f"config.json: a vision tower of width {vision.hidden_size} with "
+                f"{vision.num_attention_heads} heads, or pictures of {vision.image_size} pixels "
+                f"in patches of {vision.patch_size}, can't be."
+            )
+        return vision
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,11 @@ class ProjectorConfig:
 
 @dataclass(frozen=True, slots=True)
 class LlavaConfig:
-    """A LLaVA checkpoint. `text` is the language model's configuration, filled for mlx-lm."""
+    """A LLaVA checkpoint. `text` is the language model's configuration, filled for mlx-lm.
+
+    `vision_feature_layers` index the tower's hidden states, and their features are joined in
+    that order; the `default` select strategy drops the class token, `full` keeps it.
+    """
 
     model_type: str
     vision: VisionConfig
@@ -88,31 +102,90 @@ class LlavaConfig:
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """Read `config.json`. Raises CheckpointError for what this program can't run."""
-        if given.get("model_type") != "llava":
-            raise CheckpointError(
-                f"The checkpoint is of type {given.get('model_type')!r}; this program runs 'llava'."
-            )
-        vision = VisionConfig.from_dict(given.get("vision_config") or _CLIP_L_336)
-        text = text_config.fill(given.get("text_config") or {})
-        text["tie_word_embeddings"] |= given.get("tie_word_embeddings", False)
-        layer = given.get("vision_feature_layer", -2)
-        layers = tuple(layer) if isinstance(layer, list) else (layer,)
-        eos = text["eos_token_id"]
+        """Read `config.json`, of llava-hf or in the original LLaVA's form.
+
+        Raises CheckpointError for what this program can't run.
+        """
+        if original_config.recognises(given):
+            given = original_config.translate(given)
+        fields.choice(given, "model_type", ["llava"])
+        read = _DEFAULTS | dict(given)
+        vision = VisionConfig.from_dict(fields.section(read, "vision_config"))
+        text = _text(read)
+        layers = _feature_layers(read, vision)
         return cls(
             model_type="llava",
             vision=vision,
             projector=ProjectorConfig(
                 input_size=vision.hidden_size * len(layers),
                 output_size=text["hidden_size"],
-                kind="linear" if given.get("mm_projector_type") == "linear" else "mlp",
-                hidden_act=given.get("projector_hidden_act", "gelu"),
-                bias=given.get("multimodal_projector_bias", True),
+                kind=fields.choice(read, "projector_kind", ["mlp", "linear"]),
+                hidden_act=fields.choice(read, "projector_hidden_act", ACTIVATIONS),
+                bias=fields.flag(read, "multimodal_projector_bias"),
             ),
             text=text,
             vision_feature_layers=layers,
-            vision_feature_select_strategy=given.get("vision_feature_select_strategy", "default"),
-            image_token_index=given.get("image_token_index", given.get("image_token_id", 32000)),
-            eos_token_ids=() if eos is None else tuple(eos) if isinstance(eos, list) else (eos,),
-            quantization=given.get("quantization"),
+            vision_feature_select_strategy=fields.choice(
+                read, "vision_feature_select_strategy", ["default", "full"]
+            ),
+            image_token_index=_image_token(read),
+            eos_token_ids=fields.token_ids(read, "eos_token_id") or tuple(text["eos_token_id"]),
+            quantization=_quantization(read),
         )
+
+
+_DEFAULTS: dict[str, Any] = {
+    "vision_feature_layer": -2,
+    "vision_feature_select_strategy": "default",
+    "projector_kind": "mlp",
+    "projector_hidden_act": "gelu",
+    "multimodal_projector_bias": True,
+    "tie_word_embeddings": False,
+    "image_token_id": 32000,
+}
+
+
+def _text(read: Mapping[str, Any]) -> dict[str, Any]:
+    written = read.get("text_config")
+    if not isinstance(written, Mapping | None):
+        raise CheckpointError("config.json: text_config is no object.")
+    text = text_config.fill(written or {})
+    # transformers lets either place tie them.
+    text["tie_word_embeddings"] |= fields.flag(read, "tie_word_embeddings")
+    return text
+
+
+def _feature_layers(read: Mapping[str, Any], vision: VisionConfig) -> tuple[int, ...]:
+    written = read["vision_feature_layer"]
+    layers = written if isinstance(written, list) else [written]
+    depth = vision.num_hidden_layers
+    for layer in layers:
+        fields.whole(
+            {"vision_feature_layer": layer}, "vision_feature_layer", low=-depth - 1, high=depth
+        )
+    if not 0 < len(layers) <= depth + 1:
+        raise CheckpointError(
+            f"config.json: vision_feature_layer names {len(layers)} layers, "
+            f"expected 1 to {depth + 1}."
+        )
+    return tuple(layers)
+
+
+def _image_token(read: Mapping[str, Any]) -> int:
+    """The id that stands for pictures; the original LLaVA's is outside the vocabulary."""
+    name = "image_token_index" if "image_token_index" in read else "image_token_id"
+    return fields.whole(read, name, low=original_config.IMAGE_TOKEN_INDEX)
+
+
+def _quantization(read: Mapping[str, Any]) -> dict[str, Any] | None:
+    """MLX's own form: `group_size` and `bits`, and exceptions by the layer's path."""
+    written = fields.section(read, "quantization") or fields.section(read, "quantization_config")
+    if written is None:
+        return None
+    if "quant_method" in written or written.get("mode", "affine") != "affine":
+        raise CheckpointError(
+            "The checkpoint is quantised in a way that this program can't run "
+            f"({ascii(written.get('quant_method', written.get('mode')))[:40]}); "
+            "take one without quantisation, or one quantised by MLX."
+        )
+    return written

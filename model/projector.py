@@ -7,8 +7,8 @@ Sources: Liu et al. 2023 (sec. 4.1) and 2024 (sec. 3.2); transformers `models/ll
 import mlx.core as mx
 from mlx import nn
 
+from model.activations import ACTIVATIONS
 from model.config import ProjectorConfig
-from model.vision_tower import ACTIVATIONS
 
 
 class MLPProjector(nn.Module):

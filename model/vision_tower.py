@@ -7,26 +7,13 @@ Letters: B pictures, P patches (tokens with the class token), D hidden size, H h
 Source: Radford et al. 2021 (CLIP); transformers `models/clip/modeling_clip.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import mlx.core as mx
 from mlx import nn
 
+from model.activations import ACTIVATIONS
 from model.config import VisionConfig
-
-
-def quick_gelu(x: mx.array) -> mx.array:
-    """CLIP's activation, written out: MLX's own approximation has had another constant."""
-    return x * mx.sigmoid(1.702 * x)
-
-
-ACTIVATIONS: dict[str, Callable[[mx.array], mx.array]] = {
-    "quick_gelu": quick_gelu,
-    "gelu": nn.gelu,
-    "gelu_pytorch_tanh": nn.gelu_approx,
-    "relu": nn.relu,
-    "silu": nn.silu,
-}
 
 
 class Attention(nn.Module):
