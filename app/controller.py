@@ -1,0 +1,186 @@
+"""Who is answered, and when: a bounded line in front of the engine, first come, first served.
+
+The page and the HTTP API are two clients of one `Controller`. It knows neither models nor HTTP
+nor storage.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from app.engine.base import Engine, EngineStatus
+from app.errors import ChatError, EngineError, LineFull, NotReady, UnknownModel
+from app.failures import log_failure
+from app.messages import DEFAULT_MODEL, ChatRequest, Event, Finished, Waiting
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 64
+_WATCH = 0.05  # seconds between looks at an engine that loads
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerStatus:
+    """How engine and line are; `accepting` says whether a request would be let in now."""
+
+    engine: EngineStatus
+    active: int
+    waiting: int
+    accepting: bool
+
+
+@dataclass(slots=True)
+class Totals:
+    """What has happened since the start, for the metrics."""
+
+    requests: int = 0
+    refused: int = 0
+    finished: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(slots=True)
+class _Ticket:
+    """A place in the line: 0 is at the engine, 1 is next."""
+
+    place: int
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def move(self, place: int) -> None:
+        if place != self.place:
+            self.place = place
+            self.moved.set()
+
+
+class Controller:
+    """Lets `engine.capacity` requests to the engine and `max_waiting` wait for it.
+
+    Belongs to one event loop; only `status` may be called from elsewhere.
+    """
+
+    def __init__(self, engine: Engine, *, max_waiting: int = MOST_WAITING) -> None:
+        self.engine = engine
+        self.max_waiting = max_waiting
+        self.totals = Totals()
+        self._active = 0
+        self._line: deque[_Ticket] = deque()
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def status(self) -> ControllerStatus:
+        engine = self.engine.status()
+        waiting = len(self._line)
+        free = self._active < self.engine.capacity or waiting < self.max_waiting
+        accepting = engine.state == "ready" and free and not self._draining
+        return ControllerStatus(engine, self._active, waiting, accepting)
+
+    def models(self) -> tuple[str, ...]:
+        """The ids of the models served here, the resident one first."""
+        return (self.engine.status().model,)
+
+    def check(self, model: str = DEFAULT_MODEL) -> None:
+        """Raise what `stream` would raise now, before a request's body has been looked at."""
+        status = self.status()
+        if self._draining or status.engine.state == "closed":
+            raise NotReady("The program is being closed: try again when it is back.", retry_after=5)
+        if status.engine.state == "loading":
+            raise NotReady("The model is still loading: try again in a moment.", retry_after=2)
+        if status.engine.state == "failed":
+            raise NotReady(f"The model can't be used: {status.engine.detail}", retry_after=30)
+        if model not in (DEFAULT_MODEL, *self.models()):
+            raise UnknownModel(
+                f"There is no model of the name asked for; here is {', '.join(self.models())}."
+            )
+        if not status.accepting:
+            raise LineFull(
+                f"{status.waiting} questions are waiting already: try again in a moment.",
+                retry_after=max(1, min(60, status.waiting // self.engine.capacity)),
+            )
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """The events of one answer. Closing the generator cancels, in the line too.
+
+        Raises NotReady, UnknownModel, LineFull and InvalidRequest before the first event other
+        than Waiting, EngineError where an answer breaks off.
+        """
+        ticket = self._enter(request)
+        ended = False
+        try:
+            while ticket.place > 0:
+                ticket.moved.clear()
+                yield Waiting(ticket.place)
+                await ticket.moved.wait()
+            async with aclosing(self.engine.stream(request)) as events:
+                async for event in events:
+                    ended = self._count(event)
+                    yield event
+        except ChatError:
+            self.totals.failed += 1
+            ended = True
+            raise
+        except Exception as error:
+            self.totals.failed += 1
+            ended = True
+            log_failure(log, "the engine failed", error)
+            raise EngineError("The answer could not be finished: ask again, please.") from error
+        finally:
+            self.totals.cancelled += not ended
+            self._leave(ticket)
+
+    async def loaded(self) -> EngineStatus:
+        """Wait until the engine has loaded, or has failed to."""
+        while (status := self.engine.status()).state == "loading":  # noqa: ASYNC110 - a thread loads
+            await asyncio.sleep(_WATCH)
+        return status
+
+    async def drain(self, grace: float = 2.0) -> None:
+        """Let nobody in any more, give the answers `grace` seconds to end, close the engine."""
+        self._draining = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), grace)
+        except TimeoutError:
+            log.info("%d answers are cut off", self._active + len(self._line))
+        await self.engine.aclose()
+
+    def _enter(self, request: ChatRequest) -> _Ticket:
+        self.totals.requests += 1
+        try:
+            self.check(request.model)
+        except ChatError:
+            self.totals.refused += 1
+            raise
+        self._idle.clear()
+        if self._active < self.engine.capacity:
+            self._active += 1
+            return _Ticket(0)
+        ticket = _Ticket(len(self._line) + 1)
+        self._line.append(ticket)
+        return ticket
+
+    def _leave(self, ticket: _Ticket) -> None:
+        if ticket.place > 0:
+            self._line.remove(ticket)
+        elif self._line:
+            self._line.popleft().move(0)
+        else:
+            self._active -= 1
+        for place, waiting in enumerate(self._line, start=1):
+            waiting.move(place)
+        if not self._active:
+            self._idle.set()
+
+    def _count(self, event: Event) -> bool:
+        """Add up what an answer took; True at its end."""
+        if not isinstance(event, Finished):
+            return False
+        self.totals.finished += 1
+        self.totals.prompt_tokens += event.usage.prompt_tokens
+        self.totals.completion_tokens += event.usage.completion_tokens
+        return True

@@ -1,0 +1,53 @@
+"""The protocol of an engine, which turns a request into text.
+
+An engine knows nothing of HTTP, pages, the waiting line or storage. It begins to load when it is
+made and says how far it is.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from app.messages import ChatRequest, Event
+
+EngineState: TypeAlias = Literal["loading", "ready", "failed", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """How an engine is. `detail` is a sentence for people; `progress` of loading is 0 to 1.
+
+    `stalled`: there is work and nothing has moved for long. `figures`: numbers of its own for
+    the metrics, by name.
+    """
+
+    state: EngineState
+    model: str
+    detail: str = ""
+    progress: float | None = None
+    stalled: bool = False
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Answers up to `capacity` requests at once."""
+
+    @property
+    def capacity(self) -> int:
+        """How many streams may run at once."""
+        ...
+
+    def status(self) -> EngineStatus:
+        """How the engine is now. Cheap, and may be called from any thread."""
+        ...
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """The events of one answer, `Finished` last. Closing the generator cancels.
+
+        Raises NotReady and InvalidRequest before the first event, EngineError later.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """End all streams with an EngineError and let go of the model."""
+        ...

@@ -1,0 +1,153 @@
+"""What is said and what comes back: requests to an engine, and the events of an answer.
+
+Plain frozen data that crosses threads; values are checked when they are made. Knows nothing of
+templates, tokens, HTTP or storage.
+"""
+
+import io
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Literal, TypeAlias
+
+from PIL import Image
+
+from app.errors import InvalidRequest
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+FinishReason: TypeAlias = Literal["stop", "length", "context", "cancelled", "error"]
+
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+MOST_TOKENS = 4096  # of one answer
+MOST_STOPS = 4
+MOST_STOP_LENGTH = 64  # characters
+MOST_TEMPERATURE = 2.0
+MOST_SEED = 2**63 - 1
+DEFAULT_MODEL = "default"  # the resident one, whatever its name
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that intake has accepted.
+
+    `digest` is the SHA-256 (hexadecimal) of mode, size and pixels: the same picture in another
+    file has the same one. `data` is an encoded file without metadata.
+    """
+
+    digest: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+
+    def open(self) -> Image.Image:
+        """The pixels, as RGB."""
+        with Image.open(io.BytesIO(self.data)) as image:
+            return image.convert("RGB")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. Its pictures come before its text."""
+
+    role: Role
+    text: str
+    pictures: tuple[Picture, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise InvalidRequest(f"A message's role is one of {', '.join(ROLES)}.")
+        if self.pictures and self.role != "user":
+            raise InvalidRequest(f"Pictures belong to the user's messages, not to '{self.role}'.")
+
+
+def _check_range(name: str, value: float, least: float, most: float) -> None:
+    whole = isinstance(least, int)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise InvalidRequest(f"{name} is a {'whole ' if whole else ''}number.")
+    if not (isfinite(value) and least <= value <= most):
+        raise InvalidRequest(f"{name} is from {least:g} to {most:g}, not {value:g}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the answer's tokens are drawn. Temperature 0 takes the likeliest one each time."""
+
+    temperature: float = 0.2
+    top_p: float = 1.0
+    max_tokens: int = 512
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_range("temperature", self.temperature, 0.0, MOST_TEMPERATURE)
+        _check_range("top_p", self.top_p, 0.0, 1.0)
+        _check_range("max_tokens", self.max_tokens, 1, MOST_TOKENS)
+        if self.seed is not None:
+            _check_range("seed", self.seed, -MOST_SEED - 1, MOST_SEED)
+        if len(self.stop) > MOST_STOPS:
+            raise InvalidRequest(f"{MOST_STOPS} stop strings at most, not {len(self.stop)}.")
+        if any(not 0 < len(stop) <= MOST_STOP_LENGTH for stop in self.stop):
+            raise InvalidRequest(f"A stop string has 1 to {MOST_STOP_LENGTH} characters.")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A conversation to be continued by one answer, for `owner`, whose caches it may use."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    model: str = DEFAULT_MODEL
+    owner: str = "local"
+
+    def __post_init__(self) -> None:
+        if not self.messages:
+            raise InvalidRequest("There is no message to answer: send one at least.")
+        if self.messages[-1].role != "user":
+            raise InvalidRequest("The last message must be the user's: it is what gets answered.")
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """All pictures of the conversation, in order."""
+        return tuple(picture for message in self.messages for picture in message.pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer took: tokens (visual ones included) and seconds."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    time_to_first_token: float = 0.0
+    tokens_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """In the line; `place` 1 is next."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The prompt is being read (prefill): `done` of `total` tokens, 0 of 0 where unknown."""
+
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of an answer."""
+
+    reason: FinishReason
+    usage: Usage = Usage()
+
+
+Event: TypeAlias = Waiting | Reading | Delta | Finished

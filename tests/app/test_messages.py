@@ -1,0 +1,80 @@
+import io
+
+import pytest
+from PIL import Image
+
+from app.errors import InvalidRequest
+from app.messages import ChatRequest, Message, Picture, Sampling
+
+
+def picture(color: str = "red") -> Picture:
+    file = io.BytesIO()
+    Image.new("P", (12, 9), color).save(file, "PNG")
+    return Picture("0" * 64, file.getvalue(), 12, 9)
+
+
+def test_a_picture_opens_as_rgb() -> None:
+    opened = picture().open()
+    assert opened.mode == "RGB"
+    assert opened.size == (12, 9)
+
+
+def test_a_picture_does_not_print_its_bytes() -> None:
+    assert "data" not in repr(picture())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", -0.1),
+        ("temperature", 2.1),
+        ("temperature", float("nan")),
+        ("temperature", float("inf")),
+        ("temperature", True),
+        ("temperature", "hot"),
+        ("top_p", -0.1),
+        ("top_p", 1.1),
+        ("max_tokens", 0),
+        ("max_tokens", 4097),
+        ("max_tokens", 1.5),
+        ("seed", 2**64),
+        ("seed", 0.5),
+        ("stop", ("a", "b", "c", "d", "e")),
+        ("stop", ("",)),
+        ("stop", ("x" * 65,)),
+    ],
+)
+def test_sampling_out_of_range_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(InvalidRequest, match="stop string" if name == "stop" else name):
+        Sampling(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_ends_of_each_range_are_accepted() -> None:
+    Sampling(temperature=0, top_p=0, max_tokens=1, seed=-(2**63), stop=("x" * 64,) * 4)
+    Sampling(temperature=2, top_p=1, max_tokens=4096, seed=2**63 - 1)
+
+
+def test_an_unknown_role_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="system, user, assistant"):
+        Message("tool", "hello")  # type: ignore[arg-type]
+
+
+def test_pictures_of_the_assistant_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="user's messages"):
+        Message("assistant", "here", (picture(),))
+
+
+def test_an_empty_conversation_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="no message"):
+        ChatRequest(())
+
+
+def test_a_conversation_that_ends_with_an_answer_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="last message"):
+        ChatRequest((Message("user", "hi"), Message("assistant", "hello")))
+
+
+def test_the_pictures_of_a_conversation_come_in_order() -> None:
+    first, second = picture("red"), picture("blue")
+    turns = (Message("user", "", (first,)), Message("user", "", (second,)))
+    assert ChatRequest(turns).pictures == (first, second)
