@@ -83,7 +83,7 @@ async def test_those_who_wait_see_their_places_move_up_and_are_answered_in_order
     second, third = controller.stream(ask("b")), controller.stream(ask("c"))
     assert await anext(second) == Waiting(1)
     assert await anext(third) == Waiting(2)
-    moved = asyncio.create_task(anext(third))  # type: ignore[arg-type]
+    moved = asyncio.create_task(anext(third))
     await first.aclose()
     assert await moved == Waiting(1)
     engine.go.set()
