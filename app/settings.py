@@ -15,6 +15,7 @@ from app.errors import SettingsError
 
 ENGINES = ("mlx", "openai", "echo")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+EVERY_ADDRESS = frozenset(("0.0.0.0", "::"))  # noqa: S104 - told apart, not bound
 SHARED_SECRET_LENGTH = 12  # characters at least, of what guards a public link
 
 
@@ -60,9 +61,9 @@ class Settings:
         _check_secrets(self)
 
     @property
-    def host_names(self) -> frozenset[str]:
-        """The names a browser may know this server by: loopback's, the bound one, the allowed."""
-        return frozenset((*LOOPBACK_NAMES, bare_host(self.host), *self.allowed_hosts))
+    def own_names(self) -> frozenset[str]:
+        """The names this machine itself gives the server: loopback's and the bound address."""
+        return frozenset((*LOOPBACK_NAMES, bare_host(self.host))) - EVERY_ADDRESS
 
 
 def bare_host(host: str) -> str:

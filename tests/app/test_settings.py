@@ -71,9 +71,15 @@ def test_secrets_do_not_show_when_settings_are_printed() -> None:
     assert "very-secret-key" not in shown
 
 
-def test_the_server_answers_to_loopback_names_its_own_and_the_allowed() -> None:
-    settings = Settings(host="[::1]", allowed_hosts=("chat.example.org",))
-    assert settings.host_names == {"localhost", "127.0.0.1", "::1", "chat.example.org"}
+def test_the_server_has_loopback_names_and_the_one_it_is_bound_to() -> None:
+    assert Settings(host="[::1]").own_names == {"localhost", "127.0.0.1", "::1"}
+    lan = Settings(host="192.0.2.7", auth=LOGIN)
+    assert lan.own_names == {"localhost", "127.0.0.1", "::1", "192.0.2.7"}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])
+def test_every_address_is_no_name(host: str) -> None:
+    assert Settings(host=host, auth=LOGIN).own_names == {"localhost", "127.0.0.1", "::1"}
 
 
 @pytest.mark.parametrize(
