@@ -15,7 +15,7 @@ def whole(given: Mapping[str, Any], name: str, *, low: int = 1, high: int = MOST
     value = given.get(name)
     if type(value) is not int or not low <= value <= high:
         raise CheckpointError(
-            f"config.json: {name} is {_brief(value)}, expected a whole number from {low} to {high}."
+            f"config.json: {name} is {brief(value)}, expected a whole number from {low} to {high}."
         )
     return value
 
@@ -25,14 +25,14 @@ def positive(given: Mapping[str, Any], name: str) -> float:
     value = given.get(name)
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < LARGEST:
         return float(value)
-    raise CheckpointError(f"config.json: {name} is {_brief(value)}, expected a number above zero.")
+    raise CheckpointError(f"config.json: {name} is {brief(value)}, expected a number above zero.")
 
 
 def flag(given: Mapping[str, Any], name: str) -> bool:
     """The true or false called `name`."""
     value = given.get(name)
     if not isinstance(value, bool):
-        raise CheckpointError(f"config.json: {name} is {_brief(value)}, expected true or false.")
+        raise CheckpointError(f"config.json: {name} is {brief(value)}, expected true or false.")
     return value
 
 
@@ -41,7 +41,7 @@ def choice(given: Mapping[str, Any], name: str, choices: Collection[str]) -> str
     value = given.get(name)
     if not isinstance(value, str) or value not in choices:
         raise CheckpointError(
-            f"config.json: {name} is {_brief(value)}; this program runs {', '.join(choices)}."
+            f"config.json: {name} is {brief(value)}; this program runs {', '.join(choices)}."
         )
     return value
 
@@ -52,7 +52,7 @@ def section(given: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise CheckpointError(f"config.json: {name} is {_brief(value)}, expected an object.")
+        raise CheckpointError(f"config.json: {name} is {brief(value)}, expected an object.")
     return {key: inner for key, inner in value.items() if inner is not None}
 
 
@@ -61,11 +61,11 @@ def token_ids(given: Mapping[str, Any], name: str) -> tuple[int, ...]:
     value = given.get(name)
     ids = [] if value is None else value if isinstance(value, list) else [value]
     if any(type(number) is not int or not 0 <= number < MOST for number in ids):
-        raise CheckpointError(f"config.json: {name} is {_brief(value)}, expected token ids.")
+        raise CheckpointError(f"config.json: {name} is {brief(value)}, expected token ids.")
     return tuple(ids)
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
     """A value from a hostile file, short enough for a message."""
     text = "missing" if value is None else ascii(value)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,180 @@
+"""Writes small random LLaVA checkpoints in the file layouts of real ones, without torch.
+
+    folder = write_checkpoint(tmp_path, text={"model_type": "mistral"}, layout="transformers-4")
+
+What is written is complete: settings, weights, tokenizer and image preprocessing, so that
+`model.load` and transformers' `AutoProcessor` and `LlavaForConditionalGeneration` both take
+it. The weights are random but scaled so that pictures change the answer. The same arguments
+give the same checkpoint.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
+
+from tests.random_weights import Weights, is_linear, random_weights, renamed
+
+VISION = {
+    "model_type": "clip_vision_model",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "image_size": 42,
+    "patch_size": 14,
+    "projection_dim": 32,
+}
+TEXT = {
+    "model_type": "llama",
+    "hidden_size": 48,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "vocab_size": 384,
+    "max_position_embeddings": 512,
+    "rms_norm_eps": 1e-5,
+}
+MERGES = [("▁", c) for c in "abcdhiorstwUSA"] + [("h", "e"), ("▁t", "he"), ("i", "n")]
+MERGES += [("S", "E"), ("U", "SE"), ("USE", "R"), ("▁i", "s"), ("a", "r"), ("o", "n")]
+PIECES = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+PIECES += "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?'\"-()"
+PIECES += dict.fromkeys(first + second for first, second in MERGES)
+VOCABULARY = {piece: number for number, piece in enumerate(PIECES)}
+IMAGE_TOKEN = len(VOCABULARY)
+
+
+def write_checkpoint(
+    folder: Path,
+    *,
+    text: Mapping[str, Any] | None = None,
+    vision: Mapping[str, Any] | None = None,
+    top: Mapping[str, Any] | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+    layout: str = "transformers-5",
+    shards: int = 1,
+    dtype: str = "float32",
+    seed: int = 0,
+    edit: Callable[[Weights], None] | None = None,
+) -> Path:
+    """Write a checkpoint into `folder` and return it.
+
+    `text`, `vision` and `top` are put over the defaults in the three parts of config.json, a
+    None there leaves a key out (tests of defaults need all sizes that differ from these).
+    `layout`, one of `random_weights.LAYOUTS`, names the tensors; `edit` changes the weights, by
+    transformers 5's names, before they are renamed and written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = _config(text or {}, vision or {}, top or {})
+    weights = random_weights(config, seed)
+    if edit is not None:
+        edit(weights)
+    save_weights(folder, {renamed(name, layout): w for name, w in weights.items()}, dtype, shards)
+    write_json(folder, "config.json", original_form(config) if layout == "llava" else config)
+    write_json(folder, "generation_config.json", {"eos_token_id": 2, "bos_token_id": 1})
+    side = config["vision_config"]["image_size"]
+    write_json(
+        folder,
+        "preprocessor_config.json",
+        {
+            "image_processor_type": "CLIPImageProcessor",
+            "size": {"shortest_edge": side},
+            "crop_size": {"height": side, "width": side},
+        }
+        | dict(preprocessing or {}),
+    )
+    write_json(
+        folder,
+        "processor_config.json",
+        {
+            "processor_class": "LlavaProcessor",
+            "image_token": "<image>",
+            "patch_size": config["vision_config"]["patch_size"],
+            "num_additional_image_tokens": 1,
+            "vision_feature_select_strategy": config["vision_feature_select_strategy"],
+        },
+    )
+    write_tokenizer(folder)
+    return folder
+
+
+def write_tokenizer(folder: Path) -> None:
+    """A Llama-like tokenizer: `▁` for spaces, bytes for what it doesn't know, `<s>` in front."""
+    tokenizer = Tokenizer(models.BPE(VOCABULARY, MERGES, unk_token="<unk>", byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)]
+    )
+    special = ["<unk>", "<s>", "</s>", "<image>", "<pad>"]
+    tokenizer.add_special_tokens([AddedToken(s, normalized=False, special=True) for s in special])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write_json(
+        folder,
+        "tokenizer_config.json",
+        {
+            "tokenizer_class": "LlamaTokenizer",
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "unk_token": "<unk>",
+            "pad_token": "<pad>",
+            "extra_special_tokens": {"image_token": "<image>"},
+        },
+    )
+
+
+def write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
+    (folder / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def save_weights(folder: Path, weights: Weights, dtype: str = "float32", shards: int = 1) -> None:
+    """Write safetensors as PyTorch's are, in one file or in shards with an index."""
+    arrays = {name: mx.array(w).astype(getattr(mx, dtype)) for name, w in weights.items()}
+    if shards == 1:
+        mx.save_safetensors(str(folder / "model.safetensors"), arrays, {"format": "pt"})
+        return
+    index: dict[str, str] = {}
+    for shard in range(shards):
+        file = f"model-{shard + 1:05d}-of-{shards:05d}.safetensors"
+        names = list(arrays)[shard::shards]
+        mx.save_safetensors(str(folder / file), {n: arrays[n] for n in names}, {"format": "pt"})
+        index |= dict.fromkeys(names, file)
+    write_json(folder, "model.safetensors.index.json", {"metadata": {}, "weight_map": index})
+
+
+def original_form(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as the original LLaVA's code writes it; towers there go by name."""
+    return dict(config["text_config"]) | {
+        "model_type": "llava",
+        "mm_vision_tower": "openai/clip-vit-large-patch14-336",
+        "mm_projector_type": "linear" if is_linear(config) else "mlp2x_gelu",
+        "mm_vision_select_layer": config["vision_feature_layer"],
+    }
+
+
+def _config(
+    text: Mapping[str, Any], vision: Mapping[str, Any], top: Mapping[str, Any]
+) -> dict[str, Any]:
+    config = {
+        "model_type": "llava",
+        "architectures": ["LlavaForConditionalGeneration"],
+        "image_token_index": IMAGE_TOKEN,
+        "vision_feature_layer": -2,
+        "vision_feature_select_strategy": "default",
+        "text_config": {k: v for k, v in (TEXT | dict(text)).items() if v is not None},
+        "vision_config": {k: v for k, v in (VISION | dict(vision)).items() if v is not None},
+    } | dict(top)
+    return {key: value for key, value in config.items() if value is not None}
