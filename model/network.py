@@ -31,6 +31,7 @@ class LlavaNetwork(nn.Module):
 
     def encode_pictures(self, pixels: mx.array) -> mx.array:
         """`X_v -> Z_v`: pixels `[B, height, width, 3]` to visual tokens `[B, P, D]`."""
+        pixels = pixels.astype(self.vision_tower.embeddings.class_embedding.dtype)
         states = self.vision_tower(pixels, self.config.vision_feature_layers)
         first = 1 if self.config.vision_feature_select_strategy == "default" else 0
         features = mx.concatenate([state[:, first:] for state in states], axis=-1)  # H_v
@@ -43,8 +44,12 @@ class LlavaNetwork(nn.Module):
         every visual token. Raises PromptError when their numbers differ.
         """
         is_image = ids == self.config.image_token_index
-        # The image id may lie outside the table, whose bounds MLX does not check.
-        text = self.language_model.model.embed_tokens(mx.where(is_image, 0, ids))  # [T, D]
+        # The image id may lie outside the table, and MLX checks no bounds.
+        words = mx.where(is_image, 0, ids)
+        vocabulary = self.config.text["vocab_size"]
+        if words.size and not 0 <= int(words.min()) <= int(words.max()) < vocabulary:
+            raise PromptError(f"A token id is outside the vocabulary of {vocabulary}.")
+        text = self.language_model.model.embed_tokens(words)  # [T, D]
         given = sum(tokens.shape[0] for tokens in visual)
         places = int(is_image.sum())
         if places != given:

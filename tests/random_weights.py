@@ -19,8 +19,8 @@ def random_weights(config: Mapping[str, Any], seed: int = 0) -> Weights:
         values = random.standard_normal(shape)
         if len(shape) == 1:
             values = values * 0.1 + ("norm" in name and name.endswith("weight"))
-        elif "embed" not in name:
-            values /= np.sqrt(np.prod(shape[1:]))
+        else:
+            values *= 0.3 if "embed" in name else np.prod(shape[1:]) ** -0.5
         weights[name] = values.astype(np.float32)
     return weights
 
