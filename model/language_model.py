@@ -11,6 +11,8 @@ from typing import Any
 
 from mlx import nn
 
+from model.rope import RotaryEmbedding
+
 # mlx-lm keeps Mistral in its Llama decoder.
 DECODERS = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2"}
 
@@ -23,7 +25,11 @@ def build_language_model(text: Mapping[str, Any]) -> nn.Module:
     """
     with _file_limit_kept():
         decoder = import_module(f"mlx_lm.models.{DECODERS[text['model_type']]}")
-    model: nn.Module = decoder.Model(decoder.ModelArgs.from_dict(dict(text)))
+    unscaled = dict(text) | {"rope_scaling": None}
+    model: nn.Module = decoder.Model(decoder.ModelArgs.from_dict(unscaled))
+    rope = RotaryEmbedding(text)
+    for layer in model.model.layers:
+        layer.self_attn.rope = rope
     window = text.get("sliding_window") if text["model_type"] == "mistral" else None
     if window is not None and window < text["max_position_embeddings"]:
         _slide(model, window)

@@ -1,0 +1,67 @@
+"""Rotary position embedding with frequencies rounded as PyTorch rounds them.
+
+MLX's own frequencies differ in the last bits, and a position of some thousands, which two
+pictures reach, multiplies that: see docs/decisions/rotary-frequencies.md.
+Sources: Su et al. 2021; transformers `modeling_rope_utils.py`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+from mlx import nn
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+class RotaryEmbedding(nn.Module):
+    """Rotates `[B, H, T, head_dim]` by position, `offset` being the first one's (or each row's)."""
+
+    def __init__(self, text: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.dims = text["head_dim"]
+        # MLX takes the reciprocals. The underscore keeps them out of the parameters.
+        self._wavelengths = mx.array(1 / inverse_frequencies(text))
+
+    def __call__(self, x: mx.array, offset: int | mx.array = 0) -> mx.array:
+        return mx.fast.rope(
+            x,
+            self.dims,
+            traditional=False,
+            base=None,
+            scale=1.0,
+            offset=offset,
+            freqs=self._wavelengths,
+        )
+
+
+def inverse_frequencies(text: Mapping[str, Any]) -> Floats:
+    """Radians a position for each pair of dimensions `[head_dim / 2]`, as transformers has them.
+
+    `text` is a filled configuration (`text_config.fill`).
+    """
+    exponents = np.arange(0, text["head_dim"], 2, dtype=np.float32) / np.float32(text["head_dim"])
+    powers = np.power(text["rope_theta"], exponents.astype(np.float64)).astype(np.float32)
+    inverse = np.float32(1) / powers
+    scaling = text["rope_scaling"]
+    if scaling is None:
+        return inverse
+    if scaling["rope_type"] == "linear":
+        return inverse / np.float32(scaling["factor"])
+    return _llama3(inverse, scaling)
+
+
+def _llama3(inverse: Floats, scaling: Mapping[str, Any]) -> Floats:
+    """Long waves are slowed by the factor, short ones kept, those between interpolated."""
+    factor, low, high = (
+        np.float32(scaling[name]) for name in ("factor", "low_freq_factor", "high_freq_factor")
+    )
+    context = np.float32(scaling["original_max_position_embeddings"])
+    wavelengths = np.float32(2 * np.pi) / inverse
+    smooth = (context / wavelengths - low) / (high - low)
+    between = (1 - smooth) * inverse / factor + smooth * inverse
+    slowed = np.where(wavelengths > context / low, inverse / factor, inverse)
+    is_between = (wavelengths >= context / high) & (wavelengths <= context / low)
+    return np.where(is_between, between, slowed)
