@@ -1,0 +1,185 @@
+"""Reads prompts in chunks and writes answers token by token, several rows at once.
+
+On top of mlx-lm's decoders and key-value caches. Knows nothing of text, requests or threads: all of
+it runs on the thread that calls it.
+
+Letters: B rows, T tokens, D text width, V vocabulary, P visual tokens of a picture.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import mlx.core as mx
+from mlx import nn
+from mlx_lm.models.cache import BatchKVCache, KVCache
+
+from model.network import LlavaNetwork
+from model.sampling import GREEDY, Sampler, draw, draw_one
+
+Cache: TypeAlias = list[KVCache]  # keys and values of one row, by layer
+
+CHUNK = 256  # tokens of a prompt that are read at once
+
+
+def new_cache(language_model: nn.Module) -> Cache:
+    """An empty cache. Plain for sliding windows too, which the mask keeps: so it can be cut."""
+    return [KVCache() for _ in language_model.layers]
+
+
+class Prefill:
+    """Reads embeddings `[T, D]` into `cache`, a chunk a step; after the last there are `logits`.
+
+    Whoever stops before has a cache of `done` tokens more than it had.
+    """
+
+    def __init__(
+        self, network: LlavaNetwork, embeddings: mx.array, cache: Cache, chunk: int = CHUNK
+    ) -> None:
+        self._language_model = network.language_model
+        self._embeddings = embeddings
+        self._chunk = chunk
+        self.cache = cache
+        self.done = 0
+        self.logits: mx.array | None = None  # [1, V], of the token after the last
+
+    @property
+    def total(self) -> int:
+        return self._embeddings.shape[0]
+
+    def step(self) -> None:
+        """Read the next chunk."""
+        piece = self._embeddings[None, self.done : self.done + self._chunk]  # [1, chunk, D]
+        ids = mx.zeros(piece.shape[:2], mx.int32)  # the embeddings stand in their place
+        hidden = self._language_model.model(ids, self.cache, piece)  # [1, chunk, D]
+        mx.eval([(layer.keys, layer.values) for layer in self.cache])
+        self.done += piece.shape[1]
+        if self.done == self.total:
+            self.logits = self._head(hidden[:, -1])
+
+    def _head(self, hidden: mx.array) -> mx.array:
+        """The vocabulary's product, for one position: for all it costs as much as some layers."""
+        model = self._language_model
+        if model.args.tie_word_embeddings:
+            return model.model.embed_tokens.as_linear(hidden)
+        return model.lm_head(hidden)
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One answer being written: `last`, its newest token, goes in next; `cache` holds all before.
+
+    `written` counts the answer's tokens so far, `last` among them: its next draw goes on there.
+    """
+
+    cache: Cache
+    last: int
+    written: int
+    sampler: Sampler = GREEDY
+    fresh: bool = field(default=True, init=False)  # nothing of it has gone in yet
+
+
+class Decoder:
+    """Writes one token for each of its rows a step; rows come and go between steps.
+
+    A step hands out the tokens of the one before while its own are being computed. A row alone has
+    its own cache, which is fastest; several are padded on the left into one.
+    """
+
+    def __init__(self, network: LlavaNetwork, allowed: mx.array) -> None:
+        self._network = network
+        self._allowed = allowed
+        self._cache: list[KVCache] | list[BatchKVCache] = []
+        self._next = mx.array([], mx.int32)  # [B], what goes in next
+        self.rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Let a row join. Its next token comes with the second step from now."""
+        if not self.rows:
+            self._cache = row.cache
+        elif len(self.rows) == 1:
+            pairs = zip(self._cache, row.cache, strict=True)
+            self._cache = [BatchKVCache.merge(pair) for pair in pairs]
+        else:
+            for batch, one in zip(self._cache, row.cache, strict=True):
+                batch.extend(BatchKVCache.merge([one]))
+        self.rows.append(row)
+        self._next = mx.concatenate([self._next, mx.array([row.last], mx.int32)])
+        if len(self.rows) > 1:
+            for member in self.rows:
+                member.cache = []  # it is in the common one now
+
+    def step(self) -> list[tuple[Row, int]]:
+        """Each row's next token; a row that has just joined has none yet."""
+        inputs = self._next
+        logits = self._network(inputs[:, None], cache=self._cache)[:, -1]  # [B, V]
+        samplers = [row.sampler for row in self.rows]
+        places = [row.written + (not row.fresh) for row in self.rows]
+        self._next = draw(logits, samplers, places, self._allowed).astype(mx.int32)  # [B]
+        mx.async_eval(self._next)
+        tokens: Any = inputs.tolist()  # waits for the step before only
+        written = zip(self.rows, tokens, strict=True)
+        return [(row, token) for row, token in written if _goes_out(row, token)]
+
+    def remove(self, gone: Collection[Row]) -> None:
+        """Let rows go. Each one's `cache` then holds all that has gone in for it."""
+        keep = [place for place, row in enumerate(self.rows) if row not in gone]
+        if len(self.rows) == 1:
+            self.rows[0].cache = self._cache
+        else:
+            for place, row in enumerate(self.rows):
+                if row in gone:
+                    row.cache = [layer.extract(place) for layer in self._cache]
+        self._keep(keep)
+
+    def _keep(self, places: list[int]) -> None:
+        if len(places) == len(self.rows):
+            return
+        if len(places) == 1:
+            self._cache = [layer.extract(places[0]) for layer in self._cache]
+        elif places:
+            for layer in self._cache:
+                layer.filter(places)
+        else:
+            self._cache = []
+        self.rows = [self.rows[place] for place in places]
+        self._next = self._next[mx.array(places, mx.int32)]
+
+
+def _goes_out(row: Row, token: int) -> bool:
+    """Note a token; what a fresh row put in was known before."""
+    if row.fresh:
+        row.fresh = False
+        return False
+    row.last = token
+    row.written += 1
+    return True
+
+
+def generate(
+    network: LlavaNetwork,
+    ids: Sequence[int],
+    visual: Sequence[mx.array],
+    allowed: mx.array,
+    *,
+    sampler: Sampler = GREEDY,
+    stop: Collection[int] = (),
+    most: int = 512,
+) -> Iterator[int]:
+    """The tokens of one answer to `ids` (an image id for each visual token), without the stop.
+
+    `visual` is `[P, D]` for each picture, in order.
+    """
+    cache = new_cache(network.language_model)
+    prefill = Prefill(network, network.embed(mx.array(list(ids)), visual), cache)
+    while prefill.logits is None:
+        prefill.step()
+    token = draw_one(prefill.logits, sampler, 0, allowed)
+    decoder = Decoder(network, allowed)
+    decoder.add(Row(cache, token, 1, sampler))
+    decoder.step()
+    for _ in range(most):
+        if token in stop:
+            return
+        yield token
+        token = decoder.step()[0][1]

@@ -1,0 +1,93 @@
+"""Draws the next token from logits, for each row of a batch by its own rules and its own seed.
+
+MLX has one random state for all, and mlx-lm's samplers draw from it: two requests in a batch would
+change each other's answers. Here a draw's key comes from a row's seed and a token's place alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+
+_GREEDY_BELOW = 1e-4  # dividing logits by less leaves nothing to chance, or overflows
+_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """How one answer's tokens are drawn; the same seed gives the same ones, whoever runs beside.
+
+    `top_p` keeps the likeliest tokens, after the temperature, that together reach that mass.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature < _GREEDY_BELOW or self.top_p <= 0
+
+    def draw(self, logits: mx.array, place: int) -> mx.array:
+        """The token `[1]` at `place` of the answer, from its logits `[1, V]`."""
+        if self.greedy:
+            return mx.argmax(logits, axis=-1)
+        logits = logits.astype(mx.float32)
+        logits = (logits - logits.max(axis=-1, keepdims=True)) / self.temperature
+        key = mx.random.key(_mix(self.seed, place))
+        if self.top_p >= 1:
+            return mx.random.categorical(logits, key=key)
+        order = mx.argsort(-logits, axis=-1)  # [1, V]
+        likely = mx.softmax(mx.take_along_axis(logits, order, axis=-1), axis=-1)
+        before = mx.cumsum(likely, axis=-1) - likely  # the mass ahead of each, 0 for the first
+        nucleus = mx.where(before < self.top_p, mx.log(likely), -mx.inf)
+        chosen = mx.random.categorical(nucleus, key=key)  # [1]
+        return mx.take_along_axis(order, chosen[:, None], axis=-1)[:, 0]
+
+
+GREEDY = Sampler()
+
+
+def draw(
+    logits: mx.array, samplers: Sequence[Sampler], places: Sequence[int], allowed: mx.array
+) -> mx.array:
+    """The next tokens `[B]` for logits `[B, V]`; never one that `allowed` `[V]` says no to."""
+    logits = mx.where(allowed, logits, -mx.inf)
+    if all(sampler.greedy for sampler in samplers):
+        return mx.argmax(logits, axis=-1)
+    rows = [
+        sampler.draw(logits[row : row + 1], place)
+        for row, (sampler, place) in enumerate(zip(samplers, places, strict=True))
+    ]
+    return mx.concatenate(rows)
+
+
+def draw_one(logits: mx.array, sampler: Sampler, place: int, allowed: mx.array) -> int:
+    """The next token for logits `[1, V]`, at once."""
+    token: Any = draw(logits, [sampler], [place], allowed).item()
+    return int(token)
+
+
+def allowed_tokens(size: int, known: int, *refused: int) -> mx.array:
+    """Which of `size` logits may be drawn: those of `known` tokens that aren't `refused`.
+
+    Embedding tables are padded beyond the tokenizer's vocabulary, and an image's id is no word.
+    """
+    ids = mx.arange(size)
+    allowed = ids < known
+    for token in refused:
+        allowed = allowed & (ids != token)
+    mx.eval(allowed)
+    return allowed
+
+
+def _mix(seed: int, place: int) -> int:
+    """64 bits from both, so that neighbours in seed or place share nothing (SplitMix64)."""
+    value = seed & _MASK
+    for step in (1, place + 1):
+        value = (value + step * 0x9E3779B97F4A7C15) & _MASK
+        value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+        value ^= value >> 31
+    return value
