@@ -43,6 +43,7 @@ class Totals:
     cancelled: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    first_token: float = 0.0  # seconds, summed
 
 
 @dataclass(slots=True)
@@ -183,4 +184,5 @@ class Controller:
         self.totals.finished += 1
         self.totals.prompt_tokens += event.usage.prompt_tokens
         self.totals.completion_tokens += event.usage.completion_tokens
+        self.totals.first_token += event.usage.time_to_first_token
         return True

@@ -6,7 +6,6 @@ templates, tokens, HTTP or storage.
 
 import io
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Literal, TypeAlias
 
 from PIL import Image
@@ -17,12 +16,32 @@ Role: TypeAlias = Literal["system", "user", "assistant"]
 FinishReason: TypeAlias = Literal["stop", "length", "context", "cancelled", "error"]
 
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+MOST_MESSAGES = 512  # of one conversation; the model's context is what really bounds it
+MOST_PICTURES = 32
+MOST_CHARACTERS = 64 * 1024  # of one message
 MOST_TOKENS = 4096  # of one answer
 MOST_STOPS = 4
 MOST_STOP_LENGTH = 64  # characters
 MOST_TEMPERATURE = 2.0
 MOST_SEED = 2**63 - 1
 DEFAULT_MODEL = "default"  # the resident one, whatever its name
+
+
+def _check_range(name: str, value: float, least: float, most: float) -> None:
+    whole = isinstance(least, int)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise InvalidRequest(f"{name} is a {'whole ' if whole else ''}number.")
+    if not least <= value <= most:  # false for what is not a number, too
+        raise InvalidRequest(f"{name} is from {least:g} to {most:g}, and was given another value.")
+
+
+def _check_text(name: str, text: str, most: int) -> None:
+    if not isinstance(text, str):
+        raise InvalidRequest(f"{name} is text.")
+    if len(text) > most:
+        raise InvalidRequest(f"{name} has {len(text)} characters; {most} at most are taken.")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InvalidRequest(f"{name} contains half a character (a lone surrogate).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +76,7 @@ class Message:
             raise InvalidRequest(f"A message's role is one of {', '.join(ROLES)}.")
         if self.pictures and self.role != "user":
             raise InvalidRequest(f"Pictures belong to the user's messages, not to '{self.role}'.")
-
-
-def _check_range(name: str, value: float, least: float, most: float) -> None:
-    whole = isinstance(least, int)
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        raise InvalidRequest(f"{name} is a {'whole ' if whole else ''}number.")
-    if not (isfinite(value) and least <= value <= most):
-        raise InvalidRequest(f"{name} is from {least:g} to {most:g}, not {value:g}.")
+        _check_text("A message", self.text, MOST_CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +97,10 @@ class Sampling:
             _check_range("seed", self.seed, -MOST_SEED - 1, MOST_SEED)
         if len(self.stop) > MOST_STOPS:
             raise InvalidRequest(f"{MOST_STOPS} stop strings at most, not {len(self.stop)}.")
-        if any(not 0 < len(stop) <= MOST_STOP_LENGTH for stop in self.stop):
-            raise InvalidRequest(f"A stop string has 1 to {MOST_STOP_LENGTH} characters.")
+        for stop in self.stop:
+            _check_text("A stop string", stop, MOST_STOP_LENGTH)
+            if not stop:
+                raise InvalidRequest("A stop string is empty: leave it out.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,16 @@ class ChatRequest:
     def __post_init__(self) -> None:
         if not self.messages:
             raise InvalidRequest("There is no message to answer: send one at least.")
+        if len(self.messages) > MOST_MESSAGES:
+            raise InvalidRequest(
+                f"The conversation has {len(self.messages)} messages; {MOST_MESSAGES} at most "
+                "are taken: begin a new one."
+            )
+        if len(self.pictures) > MOST_PICTURES:
+            raise InvalidRequest(
+                f"The conversation has {len(self.pictures)} pictures; {MOST_PICTURES} at most "
+                "are taken: begin a new one."
+            )
         if self.messages[-1].role != "user":
             raise InvalidRequest("The last message must be the user's: it is what gets answered.")
 

@@ -32,6 +32,7 @@ def test_a_picture_does_not_print_its_bytes() -> None:
         ("temperature", float("inf")),
         ("temperature", True),
         ("temperature", "hot"),
+        ("temperature", 10**400),
         ("top_p", -0.1),
         ("top_p", 1.1),
         ("max_tokens", 0),
@@ -42,10 +43,12 @@ def test_a_picture_does_not_print_its_bytes() -> None:
         ("stop", ("a", "b", "c", "d", "e")),
         ("stop", ("",)),
         ("stop", ("x" * 65,)),
+        ("stop", (7,)),
+        ("stop", ("\ud800",)),
     ],
 )
 def test_sampling_out_of_range_is_refused_by_name(name: str, value: object) -> None:
-    with pytest.raises(InvalidRequest, match="stop string" if name == "stop" else name):
+    with pytest.raises(InvalidRequest, match="(?i)stop string" if name == "stop" else name):
         Sampling(**{name: value})  # type: ignore[arg-type]
 
 
@@ -78,3 +81,17 @@ def test_the_pictures_of_a_conversation_come_in_order() -> None:
     first, second = picture("red"), picture("blue")
     turns = (Message("user", "", (first,)), Message("user", "", (second,)))
     assert ChatRequest(turns).pictures == (first, second)
+
+
+@pytest.mark.parametrize("text", ["x" * 65537, "half \udc80 a character", 7])
+def test_text_that_is_too_long_or_no_text_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="A message"):
+        Message("user", text)
+
+
+def test_a_conversation_has_limits() -> None:
+    turn = Message("user", "hi")
+    with pytest.raises(InvalidRequest, match="513 messages"):
+        ChatRequest((turn,) * 513)
+    with pytest.raises(InvalidRequest, match="33 pictures"):
+        ChatRequest((Message("user", "hi", (picture(),) * 33),))
