@@ -24,13 +24,17 @@ class Tensor:
     shape: tuple[int, ...]
 
 
+class _DamageError(ValueError):
+    """What is wrong with the file, in words for the user."""
+
+
 def read_header(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors by name, and the file's metadata. Raises CheckpointError for a damaged file."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= _LARGEST_HEADER:
-                raise ValueError("its header is no safetensors header")
+                raise _DamageError("its header is no safetensors header")
             header = json.loads(file.read(length))
         return _tensors(header, path.stat().st_size - 8 - length), _metadata(header)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -49,20 +53,20 @@ def _tensors(header: dict[str, Any], size: int) -> dict[str, Tensor]:
         start, end = entry["data_offsets"]
         shape = tuple(entry["shape"])
         if any(type(number) is not int or number < 0 for number in (*shape, start, end)):
-            raise ValueError("a tensor's size makes no sense")
+            raise _DamageError("a tensor's size makes no sense")
         if entry["dtype"] not in _BYTES:
-            raise ValueError("a tensor's type is unknown")
+            raise _DamageError("a tensor's type is unknown")
         if end - start != prod(shape) * _BYTES[entry["dtype"]]:
-            raise ValueError("a tensor's length doesn't fit its shape")
+            raise _DamageError("a tensor's length doesn't fit its shape")
         tensors[name] = Tensor(entry["dtype"], shape)
         runs.append((start, end))
     position = 0
     for start, end in sorted(runs):
         if start != position:
-            raise ValueError("its tensors have gaps or overlap")
+            raise _DamageError("its tensors have gaps or overlap")
         position = end
     if position != size:
-        raise ValueError(f"its tensors need {position} bytes, {size} are there")
+        raise _DamageError(f"its tensors need {position} bytes, {size} are there")
     return tensors
 
 
@@ -71,6 +75,6 @@ def _metadata(header: dict[str, Any]) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    if type(error) is ValueError:
+    if isinstance(error, _DamageError):
         return str(error)
     return "it can't be read" if isinstance(error, OSError) else "its header makes no sense"

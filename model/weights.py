@@ -5,6 +5,7 @@ nothing of the network: `checkpoint` compares the two.
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from model.key_layouts import our_name
 from model.safetensors_file import read_header
 
 _PATCHES = "vision_tower.embeddings.patch_embedding.weight"
+_FILE_NAME = re.compile(r"[\w.-]+\.safetensors")
 _LARGEST_JSON = 32 * 2**20
 
 
@@ -109,11 +111,11 @@ def _shards(folder: Path, index: Mapping[str, Any]) -> list[Path]:
     paths = []
     for name in sorted(names, key=str):
         # Shards lie beside their index: a name that leads elsewhere is not looked at.
-        if not isinstance(name, str) or Path(name).name != name or "\\" in name:
+        if not isinstance(name, str) or not _FILE_NAME.fullmatch(name):
             raise CheckpointError("model.safetensors.index.json names files that can't be.")
         if not (folder / name).is_file():
             raise CheckpointError(
-                f"The weights file {brief(name)} is missing: fetch the checkpoint again."
+                f"The weights file {name} is missing: fetch the checkpoint again."
             )
         paths.append(folder / name)
     return paths
