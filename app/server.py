@@ -1,0 +1,154 @@
+"""Puts the parts together, and serves them until it is told to stop.
+
+The only place that knows page, API, store, controller and engine at once; it holds no behaviour of
+theirs.
+"""
+
+import logging
+import os
+import shutil
+import socket
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from app import api
+from app.controller import Controller
+from app.conversations import Conversations
+from app.engine import create_engine
+from app.login import Guard
+from app.logs import RequestLog
+from app.security import HostNames, Shell
+from app.settings import EVERY_ADDRESS, Settings, bare_host
+from app.share import PublicLink
+from app.store import Store
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+DRAIN = 1.5  # seconds that answers may go on after the signal to stop
+CONNECTIONS = 1  # further seconds for open pages, whose event streams never end by themselves
+LAST = 4.0  # seconds after the signal when the process ends whatever still hangs
+
+
+def build(settings: Settings) -> FastAPI:
+    """The whole application; `state` has its controller, conversations and host names."""
+    controller = Controller(create_engine(settings))  # loads on, while the rest is imported
+    store = Store(settings.data_dir)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        yield
+        await controller.drain()
+        store.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.controller = controller
+    app.state.conversations = Conversations(store, controller)
+    app.state.hosts = HostNames(settings.own_names, settings.allowed_hosts)
+    api.mount(app)
+    app.mount("/ui", _Revalidated(directory=STATIC))
+    _mount_page(app, settings)
+    guard = Guard(settings.auth, settings.api_key)
+    app.add_middleware(Shell, hosts=app.state.hosts, guard=guard)
+    app.add_middleware(RequestLog)
+    return app
+
+
+def serve(settings: Settings, listener: socket.socket, say: Callable[[str], None]) -> None:
+    """Serve on `listener` until SIGINT or SIGTERM; `say` tells the person at the terminal."""
+    _prepare_uploads(settings.data_dir / "uploads")
+    app = build(settings)
+    port = listener.getsockname()[1]
+    host = "127.0.0.1" if bare_host(settings.host) in EVERY_ADDRESS else bare_host(settings.host)
+    link = PublicLink(settings.data_dir / "share", host, port, app.state.hosts.add, say)
+
+    def started() -> None:
+        say(f"LLaVA Chat: {address(host, port)} (Ctrl-C ends it)")
+        if settings.share:
+            link.open()
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Who asks is counted by the connection: a header that anyone can write doesn't count.
+        proxy_headers=False,
+        timeout_graceful_shutdown=CONNECTIONS,
+    )
+    try:
+        _Server(config, started, app.state.controller).run(sockets=[listener])
+    finally:
+        link.close()
+
+
+def address(host: str, port: int) -> str:
+    """Where a browser finds what listens on `host`."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started, drains before it cuts, and ends in bounded time with status 0."""
+
+    def __init__(
+        self, config: uvicorn.Config, when_started: Callable[[], None], controller: Controller
+    ) -> None:
+        super().__init__(config)
+        self._when_started = when_started
+        self._controller = controller
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        last = threading.Timer(LAST, os._exit, [1])
+        last.daemon = True
+        last.start()
+        # An open page is cut off in the end: nothing to be told as an error.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        for server in self.servers:
+            server.close()
+        await self._controller.drain(DRAIN)
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()  # uvicorn would raise them again, and so fail
+
+
+class _Revalidated(StaticFiles):
+    """Our own files, which a browser may keep but asks about: they change with the program."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _mount_page(app: FastAPI, settings: Settings) -> None:
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
+    import gradio as gr
+
+    from app import ui
+
+    page = ui.build_page(app.state.conversations, app.state.controller, settings)
+    page.has_launched = True  # without it Gradio serves whatever file an event names
+    app.include_router(ui.router)
+    gr.mount_gradio_app(app, page, path="/", **ui.mount_options(settings))
+
+
+def _prepare_uploads(folder: Path) -> None:
+    """Gradio's own temporary files go where no other user looks, and not past a restart."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
