@@ -68,4 +68,4 @@ def token_ids(given: Mapping[str, Any], name: str) -> tuple[int, ...]:
 def brief(value: Any) -> str:
     """A value from a hostile file, short enough for a message."""
     text = "missing" if value is None else ascii(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= 80 else text[:77] + "..."

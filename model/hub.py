@@ -29,18 +29,26 @@ FILES = [
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
-def checkpoint_folder(path_or_repo: str | os.PathLike[str]) -> Path:
-    """The folder of a checkpoint. Raises CheckpointError where there is none to be had."""
-    name = os.fspath(path_or_repo)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    if not _REPOSITORY.fullmatch(name):
+def find_checkpoint(path_or_repo: str | os.PathLike[str]) -> tuple[Path, str]:
+    """A checkpoint's folder and its name. Raises CheckpointError where there is none to be had."""
+    written = os.fspath(path_or_repo)
+    folder = _local_folder(written)
+    if folder is not None:
+        return folder, folder.name
+    if not _REPOSITORY.fullmatch(written):
         raise CheckpointError(
             "There is no such folder, and it is no name of a Hugging Face repository "
             "(OWNER/NAME) either."
         )
-    return _fetch(name)
+    return _fetch(written), written
+
+
+def _local_folder(written: str) -> Path | None:
+    try:
+        folder = Path(written).expanduser().resolve()
+        return folder if written and folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # too long, of an unknown user, with a zero in it
+        return None
 
 
 def _fetch(repository: str) -> Path:

@@ -1,0 +1,138 @@
+"""Quantised checkpoints: ours from `quantize`, and those that MLX's converters have published."""
+
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx import nn
+
+from model import quantization
+from model.errors import CheckpointError
+from model.network import LlavaNetwork
+from model.quantization import CpuQuantizedLinear
+from model.weights import read_weights
+from tests.checkpoints import write_checkpoint
+from tests.model.test_parameters import network_of, parameters
+
+TEXT = {"hidden_size": 64, "intermediate_size": 128}
+VISION = {"hidden_size": 64, "intermediate_size": 128}
+POSITIONS = "vision_tower.embeddings.position_embedding"
+IDS = mx.array([[5, 9, 300, 77, 1]])
+
+
+def publish(folder: Path, bits: int, group_size: int, like: str) -> dict[str, mx.array]:
+    """Quantise every layer of a checkpoint as mlx-vlm does; return the values that are left.
+
+    Its files have channels last, `format: mlx`, float16 scales, and names of transformers 4.
+    """
+    weights, left = read_weights(folder), {}
+    written: dict[str, mx.array] = {}
+    for name, array in weights.items():
+        stored = name.replace("vision_tower.", "vision_tower.vision_model.", 1)
+        if array.ndim == 2 and like in name and array.shape[-1] % group_size == 0:
+            half = array.astype(mx.float16)
+            packed, scales, biases = mx.quantize(half, group_size=group_size, bits=bits)
+            path = stored.removesuffix(".weight")
+            written |= {stored: packed, f"{path}.scales": scales, f"{path}.biases": biases}
+            scales, biases = scales.astype(mx.float32), biases.astype(mx.float32)
+            left[name] = mx.dequantize(packed, scales, biases, group_size=group_size, bits=bits)
+        else:
+            written[stored] = left[name] = array
+    mx.save_safetensors(str(folder / "model.safetensors"), written, {"format": "mlx"})
+    return left
+
+
+@pytest.mark.parametrize("bits", quantization.BITS)
+@pytest.mark.parametrize("group_size", [32, 64])
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_published_checkpoint_computes_what_its_quantised_weights_say(
+    bits: int, group_size: int, tied: bool, tmp_path: Path
+) -> None:
+    """All of it quantised, as mlx-vlm once did: vision tower, position table and projector too."""
+    text = TEXT | {"tie_word_embeddings": tied}
+    folder = write_checkpoint(tmp_path / "a", text=text, vision=VISION)
+    plain = network_of(folder)
+    plain.load_weights(list(publish(folder, bits, group_size, "").items()))
+    network = network_of(folder)
+    assert isinstance(network.vision_tower.encoder.layers[0].mlp.fc1, CpuQuantizedLinear)
+    assert isinstance(network.vision_tower.embeddings.position_embedding, nn.Embedding)
+    assert {a.dtype for a in parameters(network).values()} == {mx.float32, mx.uint32}
+    pixels = mx.random.normal((2, 42, 42, 3), key=mx.random.key(0))
+    for compute in (lambda n: n.encode_pictures(pixels), lambda n: n(IDS), lambda n: n(IDS[:, :1])):
+        assert np.abs(np.array(compute(network) - compute(plain))).max() < 1e-4
+
+
+def test_layers_may_be_quantised_or_not_one_by_one(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "a", text=TEXT)
+    publish(folder, 4, 64, "down_proj")
+    network = network_of(folder)
+    layer = network.language_model.model.layers[0].mlp
+    assert isinstance(layer.down_proj, CpuQuantizedLinear)
+    assert type(layer.up_proj) is nn.Linear
+
+
+def test_quantising_while_loading_packs_the_language_model_alone(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, text=TEXT, vision=VISION)
+    network, plain = network_of(folder, quantize=8), network_of(folder)
+    assert isinstance(network.language_model.lm_head, CpuQuantizedLinear)
+    assert isinstance(network.language_model.model.embed_tokens, nn.QuantizedEmbedding)
+    assert type(network.vision_tower.encoder.layers[0].mlp.fc1) is nn.Linear
+    assert type(network.multi_modal_projector.linear_1) is nn.Linear
+    difference = np.abs(np.array(network(IDS) - plain(IDS)))
+    assert 0 < difference.max() < 0.2
+
+
+def test_layers_of_uneven_width_are_left_as_they_are(tmp_path: Path) -> None:
+    text = {"hidden_size": 48, "intermediate_size": 64}
+    network = network_of(write_checkpoint(tmp_path, text=text), quantize=4)
+    layer = network.language_model.model.layers[0].mlp
+    assert type(layer.up_proj) is nn.Linear
+    assert isinstance(layer.down_proj, CpuQuantizedLinear)
+
+
+def test_what_is_quantised_is_not_quantised_again(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, text=TEXT)
+    publish(folder, 4, 64, "down_proj")
+    with pytest.raises(CheckpointError, match="quantised already"):
+        network_of(folder, quantize=4)
+
+
+@pytest.mark.parametrize("rows", [1, 16, 17, 60])
+@pytest.mark.parametrize("bias", [False, True])
+def test_many_rows_and_few_give_the_same_product(rows: int, bias: bool) -> None:
+    plain = nn.QuantizedLinear.from_linear(nn.Linear(128, 64, bias=bias), group_size=64, bits=4)
+    x = mx.random.normal((1, rows, 128), key=mx.random.key(0))
+    expected = plain(x)
+    quantization.use_cpu_products(holder := Holder(plain))
+    assert type(holder.layer) is CpuQuantizedLinear
+    assert np.abs(np.array(holder.layer(x) - expected)).max() < 1e-5
+
+
+class Holder(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {"layer.weight": (64, 16), "layer.scales": (64, 3)},
+        {"layer.weight": (64, 7), "layer.scales": (64, 2)},
+        {"layer.weight": (), "layer.scales": ()},
+        {"layer.scales": (64, 2)},
+    ],
+)
+def test_packed_shapes_that_no_quantisation_has_are_refused(shapes: Any) -> None:
+    with pytest.raises(CheckpointError, match="layer is quantised in a way"):
+        quantization.quantize_modules(Holder(nn.Linear(128, 64)), shapes)
+
+
+def test_only_the_language_model_is_quantizable(tmp_path: Path) -> None:
+    network: LlavaNetwork = network_of(write_checkpoint(tmp_path, text=TEXT, vision=VISION))
+    paths = quantization.quantizable(network)
+    assert "language_model.model.layers.1.self_attn.o_proj" in paths
+    assert all(path.startswith("language_model.") for path in paths)
+    assert not quantization.is_quantized(network)
