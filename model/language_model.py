@@ -3,9 +3,7 @@
 Knows nothing of pictures: what it is given are embeddings, its own or projected ones.
 """
 
-import resource
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -23,8 +21,7 @@ def build_language_model(text: Mapping[str, Any]) -> nn.Module:
     Call it as `lm(ids, cache=None, input_embeddings=None)`; parameters are
     `model.layers..`, `model.embed_tokens.weight` and, where not tied, `lm_head.weight`.
     """
-    with _file_limit_kept():
-        decoder = import_module(f"mlx_lm.models.{DECODERS[text['model_type']]}")
+    decoder = import_module(f"mlx_lm.models.{DECODERS[text['model_type']]}")
     unscaled = dict(text) | {"rope_scaling": None}
     model: nn.Module = decoder.Model(decoder.ModelArgs.from_dict(unscaled))
     rope = RotaryEmbedding(text)
@@ -46,14 +43,3 @@ def _slide(model: nn.Module, window: int) -> None:
     model.model.swa_idx = 0
     for layer in model.model.layers:
         layer.use_sliding = True
-
-
-@contextmanager
-def _file_limit_kept() -> Iterator[None]:
-    """Importing mlx-lm sets the limit of open files to 2048, lowering a server's for good."""
-    original: Callable[..., None] = resource.setrlimit
-    resource.setrlimit = lambda *_: None
-    try:
-        yield
-    finally:
-        resource.setrlimit = original

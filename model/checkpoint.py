@@ -1,0 +1,104 @@
+"""Loads a LLaVA checkpoint, or says in one sentence why it can't be run.
+
+Weights are data here: only safetensors are read, and nothing that comes with a checkpoint is
+executed. Everything is checked against the configuration before anything large is read.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+
+from model import fields, original_config, quantization
+from model.config import LlavaConfig
+from model.errors import CheckpointError
+from model.hub import find_checkpoint
+from model.image_processor import ImageProcessor
+from model.llava import Llava
+from model.parameters import load_network
+from model.template_choice import choose_template
+from model.tokenizer import Tokenizer
+from model.weights import StoredTensor, load_tensors, read_json, read_weights, stored_tensors
+
+__all__ = ["load", "read_weights"]
+
+_HEAD = "language_model.lm_head.weight"
+_WORDS = "language_model.model.embed_tokens.weight"
+
+
+def load(
+    path_or_repo: str | os.PathLike[str],
+    *,
+    dtype: mx.Dtype | None = None,
+    quantize: int | None = None,
+) -> Llava:
+    """Load a checkpoint from a folder or a Hugging Face repository, ready to run.
+
+    `dtype` is the floating-point type to run in: by default the checkpoint's own on a GPU, and
+    float32 on a CPU, where the others are slower. `quantize` packs the language model's weights
+    into that many bits. Raises CheckpointError for what can't be read or run.
+    """
+    if quantize is not None and quantize not in quantization.BITS:
+        raise ValueError(f"Weights are quantised to {quantization.BITS} bits, not to {quantize}.")
+    folder, name = find_checkpoint(path_or_repo)
+    written = read_json(folder, "config.json")
+    if written is None:
+        raise CheckpointError("The folder has no config.json, so it is no checkpoint.")
+    stored = stored_tensors(folder)
+    config = _complete(LlavaConfig.from_dict(written), folder, stored)
+    processor = _image_processor(folder, written, config)
+    network = load_network(config, stored, dtype=dtype, quantize=quantize)
+    tokenizer_config = read_json(folder, "tokenizer_config.json") or {}
+    return Llava(
+        name=name,
+        config=config,
+        network=network,
+        tokenizer=Tokenizer(folder, config),
+        image_processor=processor,
+        template=choose_template(written, tokenizer_config, name, None),
+    )
+
+
+def _complete(config: LlavaConfig, folder: Path, stored: Mapping[str, StoredTensor]) -> LlavaConfig:
+    """Add what the other files know better: the end of an answer, the projector, the head."""
+    generation = read_json(folder, "generation_config.json") or {}
+    eos = fields.token_ids(generation, "eos_token_id") or config.eos_token_ids
+    projector, text = config.projector, config.text
+    if "multi_modal_projector.linear.weight" in stored:
+        projector = replace(projector, kind="linear")
+    if text["tie_word_embeddings"] and _has_own_head(stored):
+        text = text | {"tie_word_embeddings": False}
+    return replace(config, eos_token_ids=eos, projector=projector, text=text)
+
+
+def _has_own_head(stored: Mapping[str, StoredTensor]) -> bool:
+    """Whether a head is stored that is not the word embeddings: then transformers 5 uses it."""
+    if not {_HEAD, _WORDS} <= stored.keys():
+        return False
+    pair = dict(load_tensors({name: stored[name] for name in (_HEAD, _WORDS)}))
+    return not mx.array_equal(pair[_HEAD], pair[_WORDS])
+
+
+def _image_processor(
+    folder: Path, written: Mapping[str, Any], config: LlavaConfig
+) -> ImageProcessor:
+    """The checkpoint's preprocessing; its output must be what the tower takes."""
+    nested = (read_json(folder, "processor_config.json") or {}).get("image_processor")
+    settings = nested or read_json(folder, "preprocessor_config.json")
+    if settings is None and original_config.recognises(written):
+        settings = original_config.image_preprocessing(written)
+    if not isinstance(settings, dict):
+        raise CheckpointError(
+            "preprocessor_config.json is missing, which says how pictures are prepared."
+        )
+    processor = ImageProcessor.from_dict(settings)
+    side = config.vision.image_size
+    if processor.output_size != (side, side):
+        raise CheckpointError(
+            f"Pictures are prepared at {processor.output_size or 'varying size'}, "
+            f"the vision tower takes {side} by {side} pixels."
+        )
+    return processor
