@@ -1,0 +1,76 @@
+"""Writes what transformers answers for three small checkpoints, for machines without torch.
+
+    python -m tests.parity.make_goldens
+
+Run it again only when a case is added: goldens that change say that something else changed.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.checkpoints import write_checkpoint
+from tests.parity.pictures import PROMPTS
+from tests.parity.reference import Reference
+
+FOLDER = Path(__file__).parent / "goldens"
+LAST = 6  # positions whose logits are kept
+TOKENS = 12
+SMALL: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48}
+TOWER = {"image_size": 21, "patch_size": 7}
+CASES: dict[str, dict[str, Any]] = {
+    "llama": {"text": SMALL, "layout": "transformers-4", "dtype": "float16"},
+    "mistral": {
+        "text": SMALL | {"model_type": "mistral", "num_key_value_heads": 2, "sliding_window": 9},
+        "top": {"multimodal_projector_bias": False},
+        "preprocessing": {"image_processor_type": "LlavaImageProcessor", "do_pad": True},
+        "layout": "transformers-4.52",
+        "dtype": "bfloat16",
+        "shards": 2,
+    },
+    "qwen2": {
+        "text": SMALL
+        | {
+            "model_type": "qwen2",
+            "num_key_value_heads": 1,
+            "tie_word_embeddings": True,
+            "rope_parameters": {"rope_theta": 1e6, "rope_type": "default"},
+        },
+        "top": {"vision_feature_layer": [-2, 1], "vision_feature_select_strategy": "full"},
+        "dtype": "float16",
+    },
+}
+
+
+def main() -> None:
+    """Write checkpoints, prompts, pictures and answers anew."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    prompts = []
+    for number, (prompt, pictures) in enumerate(PROMPTS):
+        names = [f"picture-{number}-{place}.png" for place in range(len(pictures))]
+        for name, picture in zip(names, pictures, strict=True):
+            picture.save(FOLDER / name)
+        prompts.append({"prompt": prompt, "pictures": names})
+    (FOLDER / "prompts.json").write_text(json.dumps(prompts, indent=1) + "\n")
+    for name, case in CASES.items():
+        folder = write_checkpoint(FOLDER / name, vision=TOWER, **case)
+        np.savez_compressed(folder / "expected.npz", **_answers(Reference(folder)))
+
+
+def _answers(reference: Reference) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for number, (prompt, pictures) in enumerate(PROMPTS):
+        logits = reference.logits(prompt, pictures)
+        answers[f"tokens-{number}"] = len(logits)
+        answers[f"logits-{number}"] = logits[-LAST:]
+        answers[f"likeliest-{number}"] = logits.argmax(-1)
+        answers[f"greedy-{number}"] = reference.greedy(prompt, pictures, TOKENS)
+    return answers
+
+
+if __name__ == "__main__":
+    main()
