@@ -42,8 +42,8 @@ def _take(lock: int) -> None:
     except BlockingIOError:
         holder = os.read(lock, 20).decode(errors="replace").strip()
         raise SettingsError(
-            f"LLaVA Chat already runs on this data folder (process {holder or 'unknown'}): use "
-            "that one, stop it, or give this one its own with --data-dir."
+            f"Another one already uses this data folder (process {holder or 'unknown'}): go on "
+            "with that one, stop it, or give this one a folder of its own with --data-dir."
         ) from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)  # for the message above only

@@ -4,6 +4,7 @@ The only place that knows page, API, store, controller and engine at once; it ho
 theirs.
 """
 
+import asyncio
 import logging
 import os
 import shutil
@@ -12,6 +13,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -22,6 +24,7 @@ from app import api
 from app.controller import Controller
 from app.conversations import Conversations
 from app.engine import create_engine
+from app.errors import EngineError
 from app.login import Guard
 from app.logs import RequestLog
 from app.security import HostNames, Shell
@@ -32,9 +35,10 @@ from app.store import Store
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
-DRAIN = 1.5  # seconds that answers may go on after the signal to stop
+NO_DOCS: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+DRAIN = 1.0  # seconds that answers may go on after the signal to stop
 CONNECTIONS = 1  # further seconds for open pages, whose event streams never end by themselves
-LAST = 4.0  # seconds after the signal when the process ends whatever still hangs
+LAST = 4.5  # seconds after the signal when the process ends whatever still hangs
 
 
 def build(settings: Settings) -> FastAPI:
@@ -48,7 +52,7 @@ def build(settings: Settings) -> FastAPI:
         await controller.drain()
         store.close()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, **NO_DOCS)
     app.state.controller = controller
     app.state.conversations = Conversations(store, controller)
     app.state.hosts = HostNames(settings.own_names, settings.allowed_hosts)
@@ -62,7 +66,10 @@ def build(settings: Settings) -> FastAPI:
 
 
 def serve(settings: Settings, listener: socket.socket, say: Callable[[str], None]) -> None:
-    """Serve on `listener` until SIGINT or SIGTERM; `say` tells the person at the terminal."""
+    """Serve on `listener` until SIGINT or SIGTERM; `say` tells the person at the terminal.
+
+    Raises EngineError when the model can't be loaded.
+    """
     _prepare_uploads(settings.data_dir / "uploads")
     app = build(settings)
     port = listener.getsockname()[1]
@@ -83,10 +90,13 @@ def serve(settings: Settings, listener: socket.socket, say: Callable[[str], None
         proxy_headers=False,
         timeout_graceful_shutdown=CONNECTIONS,
     )
+    server = _Server(config, started, app.state.controller)
     try:
-        _Server(config, started, app.state.controller).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         link.close()
+    if server.failure:
+        raise EngineError(server.failure)
 
 
 def address(host: str, port: int) -> str:
@@ -101,12 +111,21 @@ class _Server(uvicorn.Server):
         self, config: uvicorn.Config, when_started: Callable[[], None], controller: Controller
     ) -> None:
         super().__init__(config)
+        self.failure = ""  # why the model could not be loaded
         self._when_started = when_started
         self._controller = controller
+        self._watch: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._when_started()
+        self._watch = asyncio.create_task(self._watch_loading())
+
+    async def _watch_loading(self) -> None:
+        engine = await self._controller.loaded()
+        if engine.state == "failed":
+            self.failure = engine.detail
+            self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         last = threading.Timer(LAST, os._exit, [1])
@@ -144,7 +163,8 @@ def _mount_page(app: FastAPI, settings: Settings) -> None:
     page = ui.build_page(app.state.conversations, app.state.controller, settings)
     page.has_launched = True  # without it Gradio serves whatever file an event names
     app.include_router(ui.router)
-    gr.mount_gradio_app(app, page, path="/", **ui.mount_options(settings))
+    options = ui.mount_options(settings) | {"app_kwargs": NO_DOCS}
+    gr.mount_gradio_app(app, page, path="/", **options)
 
 
 def _prepare_uploads(folder: Path) -> None:
