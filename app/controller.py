@@ -95,7 +95,7 @@ class Controller:
             raise NotReady("The model is still loading: try again in a moment.", retry_after=2)
         if status.engine.state == "failed":
             raise NotReady(f"The model can't be used: {status.engine.detail}", retry_after=30)
-        if model not in (DEFAULT_MODEL, *self.models()):
+        if model not in (DEFAULT_MODEL, status.engine.model, *status.engine.also):
             raise UnknownModel(
                 f"There is no model of the name asked for; here is {', '.join(self.models())}."
             )

@@ -127,6 +127,8 @@ class ChatRequest:
             )
         if self.messages[-1].role != "user":
             raise InvalidRequest("The last message must be the user's: it is what gets answered.")
+        if not (self.messages[-1].text.strip() or self.messages[-1].pictures):
+            raise InvalidRequest("The message is empty: write something, or add a picture.")
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

@@ -1,12 +1,30 @@
 """Engines: what turns a request into text. `create_engine` makes the one the settings ask for."""
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from app.engine.base import Engine, EngineStatus
+from app.engine.catalogue import find
 from app.engine.echo import EchoEngine
+from app.engine.mlx import MlxEngine
 from app.settings import Settings
 
-__all__ = ["EchoEngine", "Engine", "EngineStatus", "create_engine"]
+if TYPE_CHECKING:
+    from app.engine.loading import Loaded
+
+__all__ = ["EchoEngine", "Engine", "EngineStatus", "MlxEngine", "create_engine"]
 
 
 def create_engine(settings: Settings) -> Engine:
-    """The engine of `--engine`, which begins to load at once."""
-    return EchoEngine()
+    """The engine of `--engine`, which begins to load at once. Raises SettingsError."""
+    if settings.engine == "echo":
+        return EchoEngine()
+    source, names = find(settings.model)
+    return MlxEngine(names, partial(_load, source))
+
+
+def _load(source: str) -> "Loaded":
+    """Runs on the engine's thread, which alone pays for the imports."""
+    from app.engine import loading
+
+    return loading.load(source)

@@ -17,14 +17,15 @@ EngineState: TypeAlias = Literal["loading", "ready", "failed", "closed"]
 class EngineStatus:
     """How an engine is. `detail` is a sentence for people; `progress` of loading is 0 to 1.
 
-    `stalled`: there is work and nothing has moved for long. `figures`: numbers of its own for
-    the metrics, by name.
+    `also`: other names the model answers to. `stalled`: there is work, and nothing has moved for
+    long. `figures`: numbers of its own for the metrics, by name.
     """
 
     state: EngineState
     model: str
     detail: str = ""
     progress: float | None = None
+    also: tuple[str, ...] = ()
     stalled: bool = False
     figures: Mapping[str, float] = field(default_factory=dict)
 

@@ -77,6 +77,12 @@ def test_a_conversation_that_ends_with_an_answer_is_refused() -> None:
         ChatRequest((Message("user", "hi"), Message("assistant", "hello")))
 
 
+def test_an_empty_last_message_is_refused_but_a_picture_alone_is_not() -> None:
+    with pytest.raises(InvalidRequest, match="empty"):
+        ChatRequest((Message("user", " \n"),))
+    ChatRequest((Message("user", "", (picture(),)),))
+
+
 def test_the_pictures_of_a_conversation_come_in_order() -> None:
     first, second = picture("red"), picture("blue")
     turns = (Message("user", "", (first,)), Message("user", "", (second,)))

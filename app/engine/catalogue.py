@@ -1,0 +1,35 @@
+"""The short names of models, and what they stand for. Knows nothing of how one is loaded."""
+
+from pathlib import Path
+
+from app.errors import SettingsError
+
+BUNDLED = Path(__file__).resolve().parents[2] / "model" / "pocket"
+
+ALIASES = {
+    "pocket": str(BUNDLED),
+    "llava-1.5-7b": "llava-hf/llava-1.5-7b-hf",
+    "llava-1.5-13b": "llava-hf/llava-1.5-13b-hf",
+    "bakllava": "llava-hf/bakLlava-v1-hf",
+}
+
+
+def find(name: str) -> tuple[str, tuple[str, ...]]:
+    """The folder or repository that `name` stands for, and all names the model answers to.
+
+    The first of them is shown: never a path. Raises SettingsError where nothing can be meant.
+    """
+    source = ALIASES.get(name, name)
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        shown = name if name in ALIASES else folder.resolve().name
+        return str(folder), (shown,)
+    if name == "pocket":
+        raise SettingsError("The bundled model is missing: model/pocket belongs to the program.")
+    if source.count("/") != 1 or source.startswith((".", "/", "~")):
+        raise SettingsError(
+            f"There is no model '{name[:100]}': give an alias ({', '.join(ALIASES)}), a folder "
+            "that exists, or a Hugging Face repository (OWNER/NAME)."
+        )
+    others = [alias for alias, meant in ALIASES.items() if meant == source]
+    return source, tuple(dict.fromkeys((name, source, *others)))

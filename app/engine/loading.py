@@ -1,0 +1,88 @@
+"""Gets a model ready on the model thread: MLX's settings, the checkpoint, caches and their bounds.
+
+Imported by that thread alone, since what it imports takes seconds.
+"""
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+
+import mlx.core as mx
+
+import model
+from app.engine.feature_cache import FeatureCache
+from app.engine.prefix_cache import PrefixCache
+from app.engine.preparation import Preparation
+from app.engine.prompt_reader import Caches
+from app.engine.scheduler import Scheduler
+from model.generation import CHUNK, generate
+from model.llava import Llava
+from model.sampling import allowed_tokens
+
+log = logging.getLogger(__name__)
+
+GPU_CHUNK = 512  # tokens; a CPU reads CHUNK in the time a GPU reads this
+CONVERSATIONS = 8  # whole contexts that the prefix cache may hold
+PICTURES = 64  # of which the visual tokens are kept
+_CPU_BUFFERS = 128 << 20  # bytes that MLX may keep to use again
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model with what serves it."""
+
+    scheduler: Scheduler
+    preparation: Preparation
+
+
+def load(source: str) -> Loaded:
+    """Load a checkpoint from a folder or repository. Raises CheckpointError."""
+    begun = time.monotonic()
+    _set_up_mlx()
+    llava = model.load(source)
+    loaded = serve(llava)
+    _warm_up(llava)
+    log.info("loaded %s in %.1f s", llava.name, time.monotonic() - begun)
+    return loaded
+
+
+def serve(llava: Llava) -> Loaded:
+    """Caches and scheduler for a model."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    context = llava.config.context_length * bytes_per_token(llava)
+    features = FeatureCache(PICTURES * llava.visual_tokens * llava.config.text["hidden_size"] * 4)
+    caches = Caches(PrefixCache(min(CONVERSATIONS * context, memory // 4)), features)
+    chunk = CHUNK if on_cpu() else GPU_CHUNK
+    return Loaded(Scheduler(llava, caches, chunk=chunk), Preparation(llava, features))
+
+
+def bytes_per_token(llava: Llava) -> int:
+    """What the keys and values of one token take."""
+    text = llava.config.text
+    values = 2 * text["num_hidden_layers"] * text["num_key_value_heads"] * text["head_dim"]
+    return int(values) * (4 if on_cpu() else 2)
+
+
+def on_cpu() -> bool:
+    return mx.default_device().type == mx.cpu
+
+
+def _set_up_mlx() -> None:
+    if on_cpu():
+        # On a CPU it would have g++ build kernels, into a folder that others may write to, and
+        # gain nothing.
+        mx.disable_compile()
+        mx.set_cache_limit(_CPU_BUFFERS)
+        return
+    wired = mx.device_info().get("max_recommended_working_set_size")
+    if wired:
+        mx.set_wired_limit(int(wired))
+
+
+def _warm_up(llava: Llava) -> None:
+    """Answer once before anybody asks: a first time is slower everywhere."""
+    size = llava.config.text["vocab_size"]
+    allowed = allowed_tokens(size, size)
+    for _ in generate(llava.network, [0, 0], [], allowed, most=2):
+        pass

@@ -1,0 +1,137 @@
+"""Keeps the keys and values of past prompts, so that a conversation goes on where it stood.
+
+An entry is found by its prompt keys: token ids, and for each visual token a number made from the
+picture's content, so that only the same picture matches. Entries belong to an owner. Bounded in
+bytes; what was not used for longest goes first. Used on the model thread only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import mlx.core as mx
+from mlx_lm.models.cache import KVCache
+
+from model.generation import Cache
+
+BLOCK = 32  # keys that are compared by one hash; less in common isn't worth a look
+MOST_ENTRIES = 64
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    owner: str
+    keys: tuple[int, ...]
+    hashes: list[int]
+    cache: Cache
+    nbytes: int
+    used: int
+
+
+class PrefixCache:
+    """The caches of finished and cancelled answers, by owner and prompt keys."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.hits = 0
+        self.reused_tokens = 0
+        self._entries: list[_Entry] = []
+        self._clock = count()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(entry.nbytes for entry in list(self._entries))
+
+    def fetch(self, owner: str, keys: Sequence[int], most: int) -> tuple[Cache | None, int]:
+        """A cache of the longest known beginning of `keys`, `most` at most, and its length.
+
+        The cache is the caller's own: going on with it changes no entry.
+        """
+        keys = tuple(keys)
+        hashes = _chain(keys)
+        best, length = None, 0
+        for entry in self._entries:
+            if entry.owner == owner and (common := _common(entry, keys, hashes)) > length:
+                best, length = entry, common
+        length = min(length, most)
+        # The hashes only choose: it is the keys that must be equal.
+        if best is None or length <= 0 or best.keys[:length] != keys[:length]:
+            return None, 0
+        best.used = next(self._clock)
+        self.hits += 1
+        self.reused_tokens += length
+        return [_beginning(layer, length) for layer in best.cache], length
+
+    def store(self, owner: str, keys: Sequence[int], cache: Cache) -> None:
+        """Keep `cache`, which holds `keys` and is given away."""
+        size = cache[0].offset
+        keys = tuple(keys[:size])
+        if len(keys) != size or size < BLOCK or self._covers(owner, keys):
+            return
+        mx.eval([(layer.keys, layer.values) for layer in cache])  # else it holds on to a batch
+        self._entries = [old for old in self._entries if not _is_beginning(old, owner, keys)]
+        nbytes = sum(layer.nbytes for layer in cache)
+        entry = _Entry(owner, keys, _chain(keys), cache, nbytes, next(self._clock))
+        self._entries.append(entry)
+        self._shrink()
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+    def _covers(self, owner: str, keys: tuple[int, ...]) -> bool:
+        for entry in self._entries:
+            if entry.owner == owner and entry.keys[: len(keys)] == keys:
+                entry.used = next(self._clock)
+                return True
+        return False
+
+    def _shrink(self) -> None:
+        self._entries.sort(key=lambda entry: entry.used)
+        while len(self._entries) > MOST_ENTRIES or self.nbytes > self.most_bytes:
+            del self._entries[0]
+
+
+def _is_beginning(entry: _Entry, owner: str, keys: tuple[int, ...]) -> bool:
+    """Whether `keys` say all that the entry does, and so make it needless."""
+    return entry.owner == owner and keys[: len(entry.keys)] == entry.keys
+
+
+def _chain(keys: tuple[int, ...]) -> list[int]:
+    """A hash for the end of each whole block, of all keys up to there."""
+    hashes: list[int] = []
+    past = 0
+    for end in range(BLOCK, len(keys) + 1, BLOCK):
+        past = hash((past, keys[end - BLOCK : end]))
+        hashes.append(past)
+    return hashes
+
+
+def _common(entry: _Entry, keys: tuple[int, ...], hashes: list[int]) -> int:
+    """How many keys an entry begins with in common: whole blocks by halving, then one by one."""
+    low, high = 0, min(len(hashes), len(entry.hashes))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if entry.hashes[middle - 1] == hashes[middle - 1]:
+            low = middle
+        else:
+            high = middle - 1
+    if low == 0:
+        return 0
+    length = low * BLOCK
+    for mine, other in zip(keys[length:], entry.keys[length:], strict=False):
+        if mine != other:
+            break
+        length += 1
+    return length
+
+
+def _beginning(layer: KVCache, length: int) -> KVCache:
+    """The first tokens of a layer's keys and values, shared until the first write copies them."""
+    piece = KVCache()
+    piece.keys = layer.keys[..., :length, :]
+    piece.values = layer.values[..., :length, :]
+    piece.offset = length
+    return piece

@@ -1,0 +1,93 @@
+"""Turns a request into a sequence: template, tokens, keys and pixels, all checked before it counts.
+
+Works on a thread of its own, beside the model's: nothing here touches MLX.
+"""
+
+import secrets
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engine.feature_cache import FeatureCache
+from app.engine.outbox import Outbox
+from app.engine.sequence import Limits, PromptPicture, Sequence
+from app.errors import InvalidRequest
+from app.messages import ChatRequest, Message, Picture, Sampling
+from model.errors import PromptError, TemplateError
+from model.llava import Llava
+from model.prompt import Prompt, expand, keys
+from model.sampling import Sampler
+
+
+class Preparation:
+    """Makes sequences for one model. `features` tells which pictures need no pixels any more."""
+
+    def __init__(self, llava: Llava, features: FeatureCache) -> None:
+        self._llava = llava
+        self._features = features
+        self._stop = llava.tokenizer.eos_ids
+
+    def prepare(self, request: ChatRequest, outbox: Outbox) -> Sequence:
+        """The sequence of a request. Raises InvalidRequest."""
+        llava, sampling = self._llava, request.sampling
+        pictures = request.pictures
+        try:
+            prompt = self._prompt(request)
+            prompt_keys = keys(prompt, [picture.digest for picture in pictures])
+        except (PromptError, TemplateError) as error:
+            raise InvalidRequest(str(error)) from error
+        limits = self._limits(prompt, len(pictures), sampling)
+        stops = (*llava.template.stop, *sampling.stop)
+        return Sequence(
+            owner=request.owner,
+            ids=prompt.ids,
+            keys=tuple(prompt_keys),
+            pictures=tuple(
+                PromptPicture(start, length, picture, self._pixels(picture))
+                for (start, length), picture in zip(prompt.spans, pictures, strict=True)
+            ),
+            sampler=_sampler(sampling),
+            limits=limits,
+            detokenizer=llava.tokenizer.detokenizer(stops),
+            outbox=outbox,
+        )
+
+    def _prompt(self, request: ChatRequest) -> Prompt:
+        llava = self._llava
+        parts = llava.template.parts([_written(message) for message in request.messages])
+        ids = llava.tokenizer.encode_parts(parts)
+        lengths = [llava.visual_tokens] * len(request.pictures)
+        return expand(ids, llava.config.image_token_index, lengths)
+
+    def _limits(self, prompt: Prompt, pictures: int, sampling: Sampling) -> Limits:
+        context = self._llava.config.context_length
+        left = context - len(prompt)
+        if left < 1:
+            visual = pictures * self._llava.visual_tokens
+            raise InvalidRequest(
+                f"The conversation has {len(prompt)} tokens ({visual} of them for {pictures} "
+                f"pictures), and the model takes {context - 1} at most: begin a new chat, or "
+                "shorten the message."
+            )
+        if sampling.max_tokens <= left:
+            return Limits(self._stop, sampling.max_tokens, "length")
+        return Limits(self._stop, left, "context")
+
+    def _pixels(self, picture: Picture) -> NDArray[np.float32] | None:
+        if picture.digest in self._features:
+            return None
+        return self._llava.image_processor(picture.open())
+
+
+def _written(message: Message) -> dict[str, Any]:
+    """A message in the shape that templates read."""
+    parts: list[dict[str, str]] = [{"type": "image"} for _ in message.pictures]
+    if message.text:
+        parts.append({"type": "text", "text": message.text})
+    return {"role": message.role, "content": parts}
+
+
+def _sampler(sampling: Sampling) -> Sampler:
+    seed = secrets.randbits(63) if sampling.seed is None else sampling.seed
+    return Sampler(sampling.temperature, sampling.top_p, seed)

@@ -1,0 +1,109 @@
+"""Takes a sequence from its prompt to the logits of its next token, a small piece of work a step.
+
+First what the prefix cache knows of it, then one picture a step through the vision tower, then the
+rest of the prompt in chunks. Runs on the model thread.
+"""
+
+from dataclasses import dataclass
+
+import mlx.core as mx
+
+from app.engine.feature_cache import FeatureCache
+from app.engine.prefix_cache import PrefixCache
+from app.engine.sequence import PromptPicture, Sequence
+from model.generation import CHUNK, Cache, Prefill, new_cache
+from model.llava import Llava
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """What is known of earlier prompts and pictures."""
+
+    prefixes: PrefixCache
+    features: FeatureCache
+
+    def clear(self) -> None:
+        self.prefixes.clear()
+        self.features.clear()
+        mx.clear_cache()
+
+
+class PromptReader:
+    """Reads one sequence's prompt; after that also what it has written, if it begins anew."""
+
+    def __init__(
+        self, llava: Llava, caches: Caches, sequence: Sequence, chunk: int = CHUNK
+    ) -> None:
+        self.sequence = sequence
+        self._llava = llava
+        self._caches = caches
+        self._chunk = chunk
+        self._known = 0  # tokens whose keys and values are had already
+        self._cache: Cache | None = None
+        self._features: dict[str, mx.array] = {}  # held, whatever the cache lets go meanwhile
+        self._prefill: Prefill | None = None
+
+    @property
+    def logits(self) -> mx.array | None:
+        """Of the token after the last, `[1, V]`, when all has been read."""
+        return None if self._prefill is None else self._prefill.logits
+
+    @property
+    def cache(self) -> Cache:
+        """Keys and values of what has been read so far."""
+        return [] if self._prefill is None else self._prefill.cache
+
+    def step(self) -> None:
+        """Do one piece of work: encode a picture, or read a chunk."""
+        if self._cache is None:
+            self._cache = self._look_up()
+        missing = self._missing()
+        if missing is not None:
+            self._features[missing.picture.digest] = self._encode(missing)
+            return
+        if self._prefill is None:
+            embeddings = self._embed()
+            self._prefill = Prefill(self._llava.network, embeddings, self._cache, self._chunk)
+        self._prefill.step()
+        self.sequence.read(min(self._known + self._prefill.done, len(self.sequence.ids)))
+
+    def _look_up(self) -> Cache:
+        keys = self.sequence.all_keys
+        # The last token is always read: its logits are what all this is for.
+        known, self._known = self._caches.prefixes.fetch(
+            self.sequence.owner, keys, most=len(keys) - 1
+        )
+        return known or new_cache(self._llava.network.language_model)
+
+    def _unread(self) -> list[PromptPicture]:
+        """The pictures of which visual tokens are still to be read."""
+        return [picture for picture in self.sequence.pictures if picture.end > self._known]
+
+    def _missing(self) -> PromptPicture | None:
+        """A picture whose visual tokens must be made first."""
+        for picture in self._unread():
+            digest = picture.picture.digest
+            if digest not in self._features:
+                features = self._caches.features.get(digest)
+                if features is None:
+                    return picture
+                self._features[digest] = features
+        return None
+
+    def _encode(self, picture: PromptPicture) -> mx.array:
+        pixels = picture.pixels
+        if pixels is None:  # it was known when the prompt was prepared
+            pixels = self._llava.image_processor(picture.picture.open())
+        features = self._llava.network.encode_pictures(mx.array(pixels)[None])[0]  # [P, D]
+        mx.eval(features)
+        self._caches.features.put(picture.picture.digest, features)
+        return features
+
+    def _embed(self) -> mx.array:
+        """Embeddings `[T, D]` of what isn't known yet; a picture may be known in part."""
+        visual = [
+            self._features[picture.picture.digest][max(0, self._known - picture.start) :]
+            for picture in self._unread()
+        ]
+        ids = mx.array(self.sequence.all_ids[self._known :])
+        return self._llava.network.embed(ids, visual)

@@ -1,0 +1,137 @@
+"""Decides what the model does next: one piece of reading, one token for all who write, in turns.
+
+So a long prompt stalls nobody's stream, new answers join between tokens and cancelled ones leave.
+Runs on the model thread; knows nothing of threads, loops or text.
+"""
+
+import logging
+from collections import deque
+
+import mlx.core as mx
+
+from app.engine.prompt_reader import Caches, PromptReader
+from app.engine.sequence import Sequence
+from app.errors import EngineError
+from app.failures import log_failure
+from model.generation import CHUNK, Cache, Decoder, Row
+from model.llava import Llava
+from model.sampling import allowed_tokens, draw_one
+
+log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """All sequences that are being answered. `step` moves them on."""
+
+    def __init__(self, llava: Llava, caches: Caches, *, chunk: int = CHUNK) -> None:
+        self.caches = caches
+        self._llava = llava
+        self._chunk = chunk
+        self._allowed = _allowed(llava)
+        self._readers: deque[PromptReader] = deque()
+        self._decoder = Decoder(llava.network, self._allowed)
+        self._writers: dict[Row, Sequence] = {}
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._readers or self._writers)
+
+    def figures(self) -> dict[str, float]:
+        """Numbers for the metrics; reading them needs no MLX."""
+        prefixes, features = self.caches.prefixes, self.caches.features
+        return {
+            "reading": len(self._readers),
+            "writing": len(self._writers),
+            "prefix_cache_bytes": prefixes.nbytes,
+            "prefix_cache_entries": len(prefixes),
+            "prefix_cache_hits": prefixes.hits,
+            "prefix_cache_tokens_reused": prefixes.reused_tokens,
+            "picture_cache_bytes": features.nbytes,
+        }
+
+    def add(self, sequence: Sequence) -> None:
+        """Let a sequence in; its prompt has been checked."""
+        self._readers.append(PromptReader(self._llava, self.caches, sequence, self._chunk))
+
+    def step(self) -> None:
+        """Let the cancelled go, read a piece of one prompt, write a token of each answer."""
+        try:
+            self._let_go()
+            if self._readers:
+                self._read(self._readers.popleft())
+            if self._writers:
+                self._write()
+        except Exception as error:  # nobody knows in what state it left the batch
+            self._trouble(self._disband(), error)
+
+    def _let_go(self) -> None:
+        for reader in [reader for reader in self._readers if reader.sequence.cancelled]:
+            self._readers.remove(reader)
+            self._keep(reader.sequence, reader.cache)
+        self._retire([row for row, sequence in self._writers.items() if sequence.cancelled])
+
+    def _read(self, reader: PromptReader) -> None:
+        """The readers take turns, so that a short prompt doesn't wait for a long one."""
+        sequence = reader.sequence
+        try:
+            reader.step()
+            if reader.logits is None:
+                self._readers.append(reader)
+                return
+            place = len(sequence.tokens)
+            token = draw_one(reader.logits, sequence.sampler, place, self._allowed)
+            sequence.write(token)
+        except Exception as error:
+            self._trouble([sequence], error)
+            return
+        if sequence.finished:
+            self._keep(sequence, reader.cache)
+        else:
+            row = Row(reader.cache, token, place + 1, sequence.sampler)
+            self._writers[row] = sequence
+            self._decoder.add(row)
+
+    def _write(self) -> None:
+        for row, token in self._decoder.step():
+            sequence = self._writers[row]
+            try:
+                sequence.write(token)
+            except Exception as error:
+                log_failure(log, "a token could not be written", error)
+                sequence.fail(EngineError("The answer broke off here: ask again, please."))
+        self._retire([row for row, sequence in self._writers.items() if sequence.finished])
+
+    def _retire(self, rows: list[Row]) -> None:
+        if not rows:
+            return
+        self._decoder.remove(rows)
+        for row in rows:
+            self._keep(self._writers.pop(row), row.cache)
+
+    def _keep(self, sequence: Sequence, cache: Cache) -> None:
+        if cache:
+            self.caches.prefixes.store(sequence.owner, sequence.all_keys, cache)
+
+    def _trouble(self, sequences: list[Sequence], error: Exception) -> None:
+        """Begin anew with what was written, in freed memory; twice is once too often."""
+        log_failure(log, f"{len(sequences)} answers begin anew, or fail", error)
+        self.caches.clear()
+        for sequence in sequences:
+            if sequence.retried:
+                sequence.fail(EngineError("The model failed while answering: ask again, please."))
+            else:
+                sequence.retried = True
+                self.add(sequence)
+
+    def _disband(self) -> list[Sequence]:
+        """Give up the batch; those who are still being answered."""
+        sequences = [*self._writers.values()]
+        self._writers.clear()
+        self._decoder = Decoder(self._llava.network, self._allowed)
+        return [sequence for sequence in sequences if not sequence.finished]
+
+
+def _allowed(llava: Llava) -> mx.array:
+    """Embedding tables are padded beyond what the tokenizer knows, and an image is no word."""
+    size = int(llava.config.text["vocab_size"])
+    return allowed_tokens(size, llava.tokenizer.vocab_size, llava.config.image_token_index)

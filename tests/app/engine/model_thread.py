@@ -1,0 +1,134 @@
+"""A small random checkpoint behind the real engine, and answers by none of the engine's means."""
+
+import asyncio
+import io
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from PIL import Image, ImageDraw
+
+import model
+from app.engine import MlxEngine
+from app.messages import ChatRequest, Delta, Event, Finished, Message, Picture, Sampling
+from model.llava import Llava
+from model.prompt import expand
+from model.sampling import GREEDY, Sampler, allowed_tokens, draw_one
+from tests.checkpoints import write_checkpoint
+from tests.random_weights import Weights
+
+BYTES = 259  # what comes before the letters in the vocabulary: control and single bytes
+
+
+def write_speaker(folder: Path, **how: Any) -> Path:
+    """A random checkpoint that answers in letters, so that other tokens are another text."""
+    return write_checkpoint(folder, edit=_no_bytes, **how)
+
+
+def _no_bytes(weights: Weights) -> None:
+    weights["language_model.lm_head.weight"][:BYTES] = 0
+
+
+def picture(seed: int) -> Picture:
+    """A drawing that differs for each seed."""
+    image = Image.new("RGB", (48, 40), (seed * 67 % 256, 90, 200 - seed * 31 % 200))
+    ImageDraw.Draw(image).ellipse((5 + seed % 7, 4, 30, 25 + seed % 9), fill=(250, seed % 256, 0))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return Picture(sha256(image.tobytes()).hexdigest(), file.getvalue(), *image.size)
+
+
+def ask(
+    *turns: str | tuple[str, Sequence[Picture]], owner: str = "local", **sampling: Any
+) -> ChatRequest:
+    """A conversation whose turns are the user's and the assistant's by turns."""
+    messages = []
+    for place, turn in enumerate(turns):
+        text, pictures = (turn, ()) if isinstance(turn, str) else turn
+        role = "user" if (len(turns) - place) % 2 else "assistant"
+        messages.append(Message(role, text, tuple(pictures)))  # type: ignore[arg-type]
+    values = {"temperature": 0, "max_tokens": 12} | sampling
+    return ChatRequest(tuple(messages), Sampling(**values), owner=owner)
+
+
+async def collect(engine: MlxEngine, request: ChatRequest) -> list[Event]:
+    return [event async for event in engine.stream(request)]
+
+
+def text(events: Sequence[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Delta))
+
+
+def finished(events: Sequence[Event]) -> Finished:
+    assert isinstance(events[-1], Finished)
+    return events[-1]
+
+
+@asynccontextmanager
+async def running(engine: MlxEngine) -> AsyncGenerator[MlxEngine, None]:
+    """The engine once it is ready, closed in the end."""
+    while engine.status().state == "loading":  # noqa: ASYNC110 - a thread loads
+        await asyncio.sleep(0.005)
+    try:
+        yield engine
+    finally:
+        await engine.aclose()
+
+
+class Cold:
+    """Answers a request alone, with the whole prompt through the network for each token."""
+
+    def __init__(self, folder: Path) -> None:
+        self.llava: Llava = model.load(folder)
+        size = int(self.llava.config.text["vocab_size"])
+        known = self.llava.tokenizer.vocab_size
+        self._allowed = allowed_tokens(size, known, self.llava.config.image_token_index)
+        self._said: dict[ChatRequest, tuple[str, int]] = {}
+
+    def answer(self, request: ChatRequest) -> tuple[str, int]:
+        """The text, and how many tokens it has."""
+        if request not in self._said:
+            self._said[request] = self._answer(request)
+        return self._said[request]
+
+    def _answer(self, request: ChatRequest) -> tuple[str, int]:
+        ids, visual = self.prompt(request)
+        stops = (*self.llava.template.stop, *request.sampling.stop)
+        detokenizer = self.llava.tokenizer.detokenizer(stops)
+        sampling = request.sampling
+        sampler = GREEDY
+        if sampling.temperature:
+            sampler = Sampler(sampling.temperature, sampling.top_p, sampling.seed or 0)
+        said = ""
+        tokens: list[int] = []
+        while len(tokens) < sampling.max_tokens and not detokenizer.stopped:
+            token = self._next([*ids, *tokens], visual, sampler, len(tokens))
+            if token in self.llava.tokenizer.eos_ids:
+                break
+            tokens.append(token)
+            said += detokenizer.add(token)
+        return said + detokenizer.finish(), len(tokens)
+
+    def prompt(self, request: ChatRequest) -> tuple[tuple[int, ...], list[mx.array]]:
+        messages = [
+            {
+                "role": message.role,
+                "content": [{"type": "image"}] * len(message.pictures)
+                + [{"type": "text", "text": message.text}],
+            }
+            for message in request.messages
+        ]
+        ids = self.llava.tokenizer.encode_parts(self.llava.template.parts(messages))
+        lengths = [self.llava.visual_tokens] * len(request.pictures)
+        prompt = expand(ids, self.llava.config.image_token_index, lengths)
+        return prompt.ids, [self.llava.encode_picture(one.open()) for one in request.pictures]
+
+    def _next(
+        self, ids: Sequence[int], visual: Sequence[mx.array], sampler: Sampler, place: int
+    ) -> int:
+        embeddings = self.llava.network.embed(mx.array(list(ids)), visual)
+        logits = self.llava.network(mx.zeros((1, 1), mx.int32), input_embeddings=embeddings[None])
+        return draw_one(logits[:, -1], sampler, place, self._allowed)

@@ -1,0 +1,165 @@
+"""The prefix cache, on small arrays whose content tells where each token's values came from."""
+
+import random
+
+import mlx.core as mx
+from mlx_lm.models.cache import KVCache
+
+from app.engine.prefix_cache import BLOCK, PrefixCache
+from model.generation import Cache
+
+LAYERS = 2
+TOKEN_BYTES = LAYERS * 2 * 2 * 4  # layers, keys and values, 2 numbers each
+
+
+def filled(keys: list[int], *, spare: int = 0) -> Cache:
+    """A cache whose values are the keys themselves (below 2^24), with room for `spare` more."""
+    cache = []
+    for layer in range(LAYERS):
+        numbers = mx.array([[key % 2**20, layer] for key in keys] + [[0, 0]] * spare, mx.float32)
+        piece = KVCache()
+        piece.keys, piece.values = numbers[None, None], -numbers[None, None]
+        piece.offset = len(keys)
+        cache.append(piece)
+    return cache
+
+
+def content(cache: Cache | None) -> list[int]:
+    assert cache is not None
+    for layer in cache:
+        assert layer.keys.shape[2] == layer.values.shape[2] == layer.offset
+        assert mx.array_equal(layer.keys, -layer.values)
+    rows = [layer.keys[0, 0, :, 0].tolist() for layer in cache]
+    assert rows[0] == rows[1]
+    return [int(number) for number in rows[0]]
+
+
+def numbers(seed: int, count: int) -> list[int]:
+    return random.Random(seed).sample(range(2**19), count)
+
+
+def test_an_empty_cache_knows_nothing() -> None:
+    assert PrefixCache(10**6).fetch("a", numbers(1, 100), 99) == (None, 0)
+
+
+def test_a_continued_prompt_gets_all_that_is_known_of_it() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 101)
+    prefixes.store("a", keys, filled(keys))
+    cache, known = prefixes.fetch("a", [*keys, 7, 8], 102)
+    assert known == 101
+    assert content(cache) == keys
+    assert (prefixes.hits, prefixes.reused_tokens) == (1, 101)
+
+
+def test_the_last_token_is_left_to_be_read() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys, filled(keys))
+    cache, known = prefixes.fetch("a", keys, 99)
+    assert known == 99
+    assert content(cache) == keys[:99]
+
+
+def test_a_branch_shares_its_trunk_to_the_very_token() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 200)
+    prefixes.store("a", keys, filled(keys))
+    for common in (BLOCK, BLOCK + 1, 100, 127, 128, 199):
+        cache, known = prefixes.fetch("a", [*keys[:common], 2**19 + 1, 5], 1000)
+        assert known == common
+        assert content(cache) == keys[:common]
+
+
+def test_less_than_a_block_in_common_is_not_looked_for() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys, filled(keys))
+    assert prefixes.fetch("a", [*keys[: BLOCK - 1], 2**19 + 1], 1000) == (None, 0)
+    prefixes.store("a", numbers(2, BLOCK - 1), filled(numbers(2, BLOCK - 1)))
+    assert len(prefixes) == 1
+
+
+def test_of_several_the_longest_beginning_is_taken() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 200)
+    for common in (64, 150, 90):
+        branch = [*keys[:common], *numbers(common, 40)]
+        prefixes.store("a", branch, filled(branch))
+    cache, known = prefixes.fetch("a", keys, 199)
+    assert known >= 150
+    assert content(cache)[:150] == keys[:150]
+
+
+def test_an_owner_gets_nothing_of_anothers() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys, filled(keys))
+    assert prefixes.fetch("b", keys, 99) == (None, 0)
+    prefixes.store("b", keys, filled(keys))
+    assert len(prefixes) == 2
+
+
+def test_a_picture_that_differs_in_one_key_is_another() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    keys[40] = 2**127 + 5
+    prefixes.store("a", keys, filled(keys))
+    other = [*keys]
+    other[40] = 2**127 + 6
+    assert prefixes.fetch("a", other, 99)[1] == 40
+    # Python's hash of these two is the same: only a comparison tells them apart.
+    other[40] = 2**127 + 5 + 3 * (2**61 - 1)
+    assert hash(other[40]) == hash(keys[40])
+    assert prefixes.fetch("a", other, 99) == (None, 0)
+
+
+def test_going_on_with_a_fetched_cache_changes_no_entry() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys, filled(keys, spare=28))
+    for length in (99, 60):
+        cache, _ = prefixes.fetch("a", keys, length)
+        assert cache is not None
+        for layer in cache:
+            layer.update_and_fetch(mx.full((1, 1, 5, 2), 9.0), mx.full((1, 1, 5, 2), -9.0))
+            mx.eval(layer.keys, layer.values)
+    assert content(prefixes.fetch("a", [*keys, 1], 100)[0]) == keys
+
+
+def test_a_longer_entry_takes_the_place_of_its_beginning() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys[:50], filled(keys[:50]))
+    prefixes.store("a", keys, filled(keys))
+    assert len(prefixes) == 1
+    prefixes.store("a", keys[:70], filled(keys[:70]))
+    assert len(prefixes) == 1
+    assert prefixes.nbytes == 100 * TOKEN_BYTES
+
+
+def test_keys_beyond_what_the_cache_holds_are_left_out() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys, filled(keys[:80]))
+    assert prefixes.fetch("a", keys, 99)[1] == 80
+
+
+def test_a_cache_that_holds_more_than_its_keys_is_not_kept() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys[:80], filled(keys))
+    assert len(prefixes) == 0
+
+
+def test_what_was_not_used_for_longest_goes_first() -> None:
+    prefixes = PrefixCache(3 * 100 * TOKEN_BYTES)
+    for seed in (1, 2, 3):
+        prefixes.store("a", numbers(seed, 100), filled(numbers(seed, 100)))
+    prefixes.fetch("a", numbers(1, 100), 99)
+    prefixes.store("a", numbers(4, 100), filled(numbers(4, 100)))
+    known = [prefixes.fetch("a", numbers(seed, 100), 99)[1] for seed in (1, 2, 3, 4)]
+    assert known == [99, 0, 99, 99]
+    assert prefixes.nbytes <= prefixes.most_bytes
+
+
+def test_an_entry_larger_than_all_is_not_kept() -> None:
+    prefixes = PrefixCache(50 * TOKEN_BYTES)
+    prefixes.store("a", numbers(1, 100), filled(numbers(1, 100)))
+    assert (len(prefixes), prefixes.nbytes) == (0, 0)
+
+
+def test_clearing_forgets_all() -> None:
+    prefixes = PrefixCache(10**6)
+    prefixes.store("a", numbers(1, 100), filled(numbers(1, 100)))
+    prefixes.clear()
+    assert (len(prefixes), prefixes.nbytes) == (0, 0)
