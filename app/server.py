@@ -25,6 +25,7 @@ from app.controller import Controller
 from app.conversations import Conversations
 from app.engine import create_engine
 from app.errors import EngineError
+from app.gradio_import import import_gradio
 from app.login import Guard
 from app.logs import RequestLog
 from app.security import HostNames, Shell
@@ -155,16 +156,14 @@ class _Revalidated(StaticFiles):
 
 
 def _mount_page(app: FastAPI, settings: Settings) -> None:
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
-    import gradio as gr
-
+    gradio = import_gradio()
     from app import ui
 
     page = ui.build_page(app.state.conversations, app.state.controller, settings)
     page.has_launched = True  # without it Gradio serves whatever file an event names
     app.include_router(ui.router)
     options = ui.mount_options(settings) | {"app_kwargs": NO_DOCS}
-    gr.mount_gradio_app(app, page, path="/", **options)
+    gradio.mount_gradio_app(app, page, path="/", **options)
 
 
 def _prepare_uploads(folder: Path) -> None:
