@@ -9,7 +9,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.login import is_api
+from app.login import OPEN_PATHS, is_api
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,10 @@ class RequestLog:
         try:
             await self._app(scope, receive, measure)
         finally:
-            if is_api(scope["path"]) or status >= 400:
+            failed = (
+                status >= 400 and scope["path"] not in OPEN_PATHS
+            )  # which are asked all the time
+            if is_api(scope["path"]) or failed:
                 seconds = time.monotonic() - begun
                 name = public_path(scope["path"])
                 log.info("%s %s %d, %d B, %.3f s", scope["method"], name, status, size, seconds)

@@ -40,6 +40,13 @@ async def test_a_failed_page_request_is_logged_without_names(
     assert lines[0].startswith("GET /gradio_api 404, 4 B")
 
 
+async def test_asking_whether_it_is_ready_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        async with client(RequestLog(missing)) as http:
+            await http.get("/ready")
+    assert [record for record in caplog.records if record.name == "app.logs"] == []
+
+
 async def test_what_is_no_request_passes() -> None:
     seen: list[Scope] = []
 
