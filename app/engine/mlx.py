@@ -18,7 +18,7 @@ from app.engine.base import EngineState, EngineStatus
 from app.engine.outbox import Outbox
 from app.errors import ChatError, EngineError, LineFull, NotReady
 from app.failures import log_failure
-from app.messages import ChatRequest, Event
+from app.messages import ChatRequest, Event, Reading
 
 if TYPE_CHECKING:  # the thread imports them: it takes seconds
     from app.engine.loading import Loaded
@@ -80,6 +80,7 @@ class MlxEngine:
         sequence.started = begun
         try:
             self._submit(sequence)
+            yield Reading(0, len(sequence.ids))
             async for event in outbox.events():
                 yield event
         finally:
