@@ -12,6 +12,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
 
 _LINK_SCHEMES = ("http://", "https://", "mailto:")
 
@@ -29,7 +30,7 @@ def _link_open(
     renderer: RendererHTML,
     tokens: Sequence[Token],
     index: int,
-    options: MutableMapping[str, Any],
+    options: OptionsDict,
     _env: MutableMapping[str, Any],
 ) -> str:
     tokens[index].attrSet("target", "_blank")
@@ -41,7 +42,7 @@ def _heading(
     renderer: RendererHTML,
     tokens: Sequence[Token],
     index: int,
-    options: MutableMapping[str, Any],
+    options: OptionsDict,
     _env: MutableMapping[str, Any],
 ) -> str:
     # The page's own title is its one h1, each message has an h2.
@@ -53,7 +54,7 @@ def _image(
     _renderer: RendererHTML,
     tokens: Sequence[Token],
     index: int,
-    _options: MutableMapping[str, Any],
+    _options: OptionsDict,
     _env: MutableMapping[str, Any],
 ) -> str:
     token = tokens[index]
@@ -64,7 +65,7 @@ def _fence(
     _renderer: RendererHTML,
     tokens: Sequence[Token],
     index: int,
-    _options: MutableMapping[str, Any],
+    _options: OptionsDict,
     _env: MutableMapping[str, Any],
 ) -> str:
     language = escape(tokens[index].info.split(maxsplit=1)[0]) if tokens[index].info.strip() else ""

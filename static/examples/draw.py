@@ -1,4 +1,4 @@
-"""Draws the example pictures of the empty page: our own work, of the shapes the bundled model knows.
+"""Draws the example pictures of the empty page: our own work, of shapes the bundled model knows.
 
     python static/examples/draw.py
 

@@ -1,6 +1,7 @@
 // The page's conductor. The server renders all messages; what happens here is: the conversation's
-// id in the address, keys, and handing what one does to Gradio's events. `state` comes from the
-// server with each answer to an event: {conversation, title, busy, notice, sent}.
+// id in the address, keys, handing what one does to Gradio's events, and drawing what comes back.
+// Each action has a number, `view`, which comes back with what is to be drawn: what belongs to an
+// earlier action than the last is out of date and not drawn.
 
 import { Composer } from "./composer.js";
 import { showSheet } from "./dialogs.js";
@@ -8,11 +9,14 @@ import { listenToSearch, sidebarActions } from "./sidebar.js";
 import { Scroll, threadActions } from "./thread.js";
 
 const NAME = "LLaVA Chat";
+const REPAIR_AFTER = 2000; // ms
 
 class Chat {
   constructor(element, trigger) {
     this.trigger = trigger;
     this.conversation = null;
+    this.view = 0; // number of the last action
+    this.drawn = 0; // number of the last action that was drawn
     this.composer = new Composer(element, {
       onSend: (message) => this.act("send", message),
     });
@@ -23,7 +27,8 @@ class Chat {
   // Every event tells which conversation is shown, and what the list of chats is searched for.
   act(name, data) {
     const query = document.querySelector(".search input").value;
-    this.trigger(name, { conversation: this.conversation, query, ...data });
+    if (name !== "follow" && name !== "search") this.view += 1;
+    this.trigger(name, { conversation: this.conversation, query, view: this.view, ...data });
   }
 
   frameActions() {
@@ -57,18 +62,37 @@ class Chat {
     if (this.composer.isBusy) this.act("stop");
   }
 
-  // What the server says after each event.
+  // What the server says after an event: only what is there is drawn.
   update(state) {
-    const moved = state.conversation !== this.conversation;
-    this.conversation = state.conversation;
-    this.writeAddress(moved);
-    if (state.title !== null) this.writeTitle(state.title);
-    this.composer.setBusy(state.busy);
+    if (state.view < this.view) return this.repair();
+    this.drawn = state.view;
+    for (const part of ["thread", "live", "chats"]) {
+      if (part in state) window.llavaParts[part].value = state[part];
+    }
+    const moved = "conversation" in state && this.move(state.conversation);
+    if ("title" in state) this.writeTitle(state.title);
     const taken = state.sent ? this.composer.settle(state.sent) : false;
-    if (state.notice) { this.composer.notice(state.notice); this.composer.release(); }
+    if (state.notice) this.composer.refuse(state.notice);
     else if (moved && !taken) this.composer.notice("");
+    if (!("busy" in state)) return;
+    this.composer.setBusy(state.busy);
     if (moved || taken || state.busy) this.scroll.toEnd();
     if (state.busy) this.act("follow");
+  }
+
+  // Gradio may hand over only the newest of two answers, and that may be the one out of date.
+  repair() {
+    const wanted = this.view;
+    setTimeout(() => {
+      if (this.drawn < wanted && this.view === wanted) this.act("show");
+    }, REPAIR_AFTER);
+  }
+
+  move(conversation) {
+    const moved = conversation !== this.conversation;
+    this.conversation = conversation;
+    this.writeAddress(moved);
+    return moved;
   }
 
   writeTitle(title) {
@@ -105,9 +129,13 @@ class Chat {
 
 const inAddress = () => new URLSearchParams(location.search).get("c");
 
-export function start({ element, trigger, watch, props }) {
+const partsAreThere = () => ["thread", "live", "chats"].every((part) => window.llavaParts?.[part]);
+
+export async function start({ element, trigger, watch, props }) {
+  while (!partsAreThere()) await new Promise(requestAnimationFrame);
   const chat = new Chat(element, trigger);
   watch("value", () => chat.update(props.value));
+  document.addEventListener("llava-news", (event) => chat.update(event.detail));
   chat.listen();
   window.llavaFrame.applyTheme();
   if (/Mac|iPhone|iPad/.test(navigator.platform)) document.querySelector(".new-chat kbd").textContent = "⌘K";

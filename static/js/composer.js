@@ -4,6 +4,7 @@
 import { Pictures } from "./pictures.js";
 
 const DRAFT = "llava-draft";
+const ANSWER_WITHIN = 30000; // ms until a sending counts as lost
 
 export class Composer {
   constructor(element, { onSend, onStop }) {
@@ -88,7 +89,11 @@ export class Composer {
     this.sending = crypto.randomUUID?.() ?? String(Math.random());
     this.changed();
     if (!(await this.pictures.whenSent())) return this.release();
-    this.onSend({ text: this.text.value, pictures: this.pictures.digests, token: this.sending });
+    const token = this.sending;
+    this.onSend({ text: this.text.value, pictures: this.pictures.digests, token });
+    setTimeout(() => {
+      if (this.sending === token) this.refuse("The server did not answer. Send it again.");
+    }, ANSWER_WITHIN);
   }
 
   // The server's word on the last sending: taken, or refused with everything left in place.
@@ -98,6 +103,12 @@ export class Composer {
     this.pictures.clear();
     this.release();
     return true;
+  }
+
+  // The last sending, if there was one, failed: everything is left in place.
+  refuse(message) {
+    this.notice(message);
+    this.release();
   }
 
   release() {

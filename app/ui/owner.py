@@ -1,0 +1,9 @@
+"""Whose request an event of the page is: the shell has said so in the request's state."""
+
+import gradio as gr
+
+
+def owner_of(request: gr.Request) -> str:
+    """The owner of one of Gradio's requests."""
+    owner: str = request.request.state.owner
+    return owner

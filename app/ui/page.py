@@ -1,0 +1,151 @@
+"""The page as Gradio Blocks: sidebar, messages, composer, settings, and which event does what.
+
+Looks are in `static/css`, behaviour in the browser in `static/js`; what events do and draw is in
+`events.py`. Pieces are placed by style sheets through their `elem_id`.
+"""
+
+from typing import Any
+
+import gradio as gr
+
+from app.controller import Controller
+from app.conversations import Conversations
+from app.settings import Settings
+from app.ui import parts
+from app.ui.appearance import static_version
+from app.ui.events import ACTIONS, Desk
+from app.ui.model_card import badge
+
+NEWS = """
+watch("value", () =>
+  document.dispatchEvent(new CustomEvent("llava-news", { detail: props.value })));
+"""
+STATUS_EVERY = 1.0  # seconds between looks at a model that is loading
+
+
+def build_page(
+    conversations: Conversations, controller: Controller, settings: Settings
+) -> gr.Blocks:
+    """The whole page, to be mounted at `/`."""
+    del settings
+    desk = Desk(conversations, controller)
+    with (
+        gr.Blocks(
+            title="LLaVA Chat",
+            fill_height=True,
+            analytics_enabled=False,
+            delete_cache=(3600, 86400),
+        ) as page,
+        gr.Column(elem_id="page"),
+    ):
+        _rail()
+        with gr.Column(elem_id="stage"):
+            model = _bar(controller)
+            with gr.Column(elem_id="scroller"):
+                _drawn("thread")
+                _drawn("live")
+            with gr.Column(elem_id="dock"):
+                composer = _composer()
+        news = _html("", "news", html_template="", js_on_load=NEWS)
+        _wire(desk, composer, news, _panel())
+        _watch_model(page, desk, model)
+    return page
+
+
+def _html(value: str, elem_id: str, **more: Any) -> gr.HTML:
+    """A piece whose value is inserted as it is: escaped and sanitised before."""
+    options = {"js_on_load": None, "apply_default_css": False} | more
+    return gr.HTML(value, elem_id=elem_id, **options)
+
+
+def _drawn(elem_id: str) -> None:
+    """A piece whose value the script sets, which knows what is out of date."""
+    script = f'window.llavaParts = {{ ...window.llavaParts, "{elem_id}": props }};'
+    _html("", elem_id, js_on_load=script)
+
+
+def _rail() -> None:
+    with gr.Column(elem_id="rail"):
+        _html(parts.RAIL_HEAD, "rail-head")
+        _drawn("chats")
+        _html(parts.RAIL_FOOT, "rail-foot")
+
+
+def _bar(controller: Controller) -> gr.HTML:
+    with gr.Row(elem_id="bar"):
+        _html(parts.TITLE_BAR, "topbar")
+        model = _html(badge(controller.status()), "model")
+        _html(parts.TOOL_BAR, "toolbar")
+    return model
+
+
+def _composer() -> gr.HTML:
+    """The form, and the place where the browser's side of the page begins.
+
+    Its value is no HTML but what `Desk` tells the script after each event.
+    """
+    names = ", ".join(f'"{name}"' for name in (*ACTIONS, "search", "follow"))
+    script = (
+        f'import("/ui/js/chat.js?v={static_version()}")'
+        f".then((chat) => chat.start({{ element, trigger, watch, props, events: [{names}] }}));"
+    )
+    return _html("", "composer", html_template=parts.COMPOSER, js_on_load=script)
+
+
+def _panel() -> list[gr.components.Component]:
+    with gr.Column(elem_id="panel"):
+        _html(parts.PANEL_HEAD, "panel-head")
+        system = gr.Textbox(
+            label="System prompt",
+            placeholder="The model's own",
+            lines=4,
+            max_lines=12,
+            max_length=8000,
+            info="What the model is told before the conversation.",
+        )
+        temperature = gr.Slider(
+            0, 2, 0.2, step=0.05, label="Temperature", info="0 takes the likeliest word each time."
+        )
+        top_p = gr.Slider(
+            0.05, 1, 1, step=0.05, label="Top-p", info="Words beyond this share are not considered."
+        )
+        length = gr.Slider(
+            16, 2048, 512, step=16, label="Longest answer", info="In tokens, about 3/4 of a word."
+        )
+        _html(parts.PANEL_NOTE, "panel-note")
+    return [system, temperature, top_p, length]
+
+
+def _wire(
+    desk: Desk, composer: gr.HTML, news: gr.HTML, knobs: list[gr.components.Component]
+) -> None:
+    """Connect each event of the composer's script with what it does.
+
+    `follow` streams, and any number of pages may follow at once: the controller's line alone
+    decides who is answered. Every other action takes its place.
+    """
+    manners = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
+    follow = composer.follow(desk.follow, None, news, concurrency_limit=None, **manners)
+    for name, takes_knobs in ACTIONS.items():
+        getattr(composer, name)(
+            getattr(desk, name),
+            knobs if takes_knobs else None,
+            [composer, *knobs],
+            queue=False,
+            cancels=[follow],
+            **manners,
+        )
+    composer.search(desk.search, None, [composer, *knobs], queue=False, **manners)
+
+
+def _watch_model(page: gr.Blocks, desk: Desk, model: gr.HTML) -> None:
+    timer = gr.Timer(STATUS_EVERY)
+    for look in (page.load, timer.tick):
+        look(
+            desk.model,
+            None,
+            [model, timer],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )

@@ -1,0 +1,44 @@
+"""What the page sends with an event, taken apart carefully: it may come from anywhere."""
+
+from typing import Any
+
+import gradio as gr
+
+from app.errors import InvalidRequest
+
+
+class Words:
+    """The fields of an event's data; anything of another form raises InvalidRequest."""
+
+    def __init__(self, event: gr.EventData) -> None:
+        data: Any = event._data
+        self._data: dict[str, Any] = data if isinstance(data, dict) else {}
+
+    def text(self, key: str) -> str:
+        """A text, empty where it is missing."""
+        value = self._data.get(key, "")
+        if not isinstance(value, str):
+            raise InvalidRequest(f"The page sent a {key} that isn't text: reload it.")
+        return value
+
+    def maybe(self, key: str) -> str | None:
+        """A text, or None where there is none."""
+        return self.text(key) if self._data.get(key) is not None else None
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts."""
+        values = self._data.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise InvalidRequest(f"The page sent {key} that are no list of texts: reload it.")
+        return values
+
+    def number(self, key: str) -> int:
+        """A whole number, 0 where it is missing."""
+        value = self._data.get(key, 0)
+        if not isinstance(value, int):
+            raise InvalidRequest(f"The page sent a {key} that is no number: reload it.")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """Whether something is switched on."""
+        return self._data.get(key) is True

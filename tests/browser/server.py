@@ -1,0 +1,35 @@
+"""The program as a process of its own, with an echo as slow and as late as a test wants it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.app.running import Running, start
+
+PROGRAM = """
+import runpy
+from app import server
+from app.engine import EchoEngine
+
+server.create_engine = lambda settings: EchoEngine(
+    delay={delay}, loading={loading}, capacity={capacity}
+)
+runpy.run_module("app", run_name="__main__")
+"""
+
+
+@contextmanager
+def echoing(
+    data_dir: Path, *, delay: float, loading: float = 0.0, capacity: int = 16
+) -> Iterator[Running]:
+    """The running program; `delay` seconds before each word."""
+    program = PROGRAM.format(delay=delay, loading=loading, capacity=capacity)
+    with start(["-c", program], data_dir) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("LLaVA Chat: http://"), (line, process.communicate(timeout=30))
+            yield Running(process, line.split()[2])
+        finally:
+            if process.poll() is None:
+                process.kill()

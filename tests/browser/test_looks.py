@@ -1,0 +1,120 @@
+"""Wide and narrow, light and dark, for eyes and for screen readers."""
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import expect
+
+from tests.browser.chat import Chat, picture
+from tests.browser.conftest import OpenChat
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+RICH = "# Head\n\n`code`\n\n```py\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> q\n\n[l](https://a.b)"
+
+
+def fits(chat: Chat) -> bool:
+    """Whether nothing sticks out to the side."""
+    return bool(
+        chat.page.evaluate(
+            "document.scrollingElement.scrollWidth <= innerWidth && "
+            "document.querySelector('#scroller').scrollWidth <= "
+            "document.querySelector('#scroller').clientWidth"
+        )
+    )
+
+
+def test_on_a_phone_the_composer_is_below_and_the_sides_are_closed(open_chat: OpenChat) -> None:
+    chat = open_chat(**PHONE)
+    expect(chat.page.locator("#rail")).to_be_hidden()
+    expect(chat.page.locator("#panel")).to_be_hidden()
+    assert fits(chat)
+    box = chat.page.locator(".composer").bounding_box()
+    assert box is not None
+    assert 780 < box["y"] + box["height"] <= 844
+    chat.attach(*(picture(size=(900, 300 + n)) for n in range(5)))
+    chat.ask("a" * 300 + " " + RICH)
+    chat.answered(1)
+    assert fits(chat)
+
+
+def test_on_a_phone_chats_and_settings_come_and_go(open_chat: OpenChat) -> None:
+    chat = open_chat(**PHONE)
+    chat.ask("a chat on the phone")
+    chat.answered(1)
+    chat.page.get_by_label("Open sidebar").tap()
+    expect(chat.page.locator("#rail")).to_be_visible()
+    chat.chats.first.locator("a").tap()
+    expect(chat.page.locator("#rail")).to_be_hidden()
+    chat.page.get_by_label("Settings", exact=True).tap()
+    expect(chat.page.get_by_label("System prompt")).to_be_visible()
+    assert fits(chat)
+    chat.page.get_by_label("Close settings").tap()
+    expect(chat.page.locator("#panel")).to_be_hidden()
+
+
+def ground(chat: Chat) -> str:
+    return str(chat.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_dark_follows_the_system_and_the_button_is_remembered(open_chat: OpenChat) -> None:
+    chat = open_chat(color_scheme="dark")
+    dark = ground(chat)
+    assert max(int(part) for part in re.findall(r"\d+", dark)[:3]) < 80
+    chat.page.get_by_label("Use light colours").click()
+    assert min(int(part) for part in re.findall(r"\d+", ground(chat))[:3]) > 200
+    chat.reload()
+    assert ground(chat) != dark
+
+
+def test_the_sidebar_stays_as_it_was_left(chat: Chat) -> None:
+    chat.page.get_by_label("Close sidebar").click()
+    expect(chat.page.locator("#rail")).to_be_hidden()
+    chat.reload()
+    expect(chat.page.locator("#rail")).to_be_hidden()
+    chat.page.get_by_label("Open sidebar").click()
+    expect(chat.page.locator("#rail")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"color_scheme": "dark"}, PHONE, PHONE | {"color_scheme": "dark"}],
+    ids=["light", "dark", "phone", "dark-phone"],
+)
+def test_no_serious_hurdle_for_screen_readers(open_chat: OpenChat, options: dict[str, Any]) -> None:
+    chat = open_chat(bypass_csp=True, **options)
+    assert hurdles(chat) == []
+    chat.attach(picture())
+    chat.ask(RICH)
+    chat.answered(1)
+    chat.page.get_by_label("Settings", exact=True).click()
+    expect(chat.page.get_by_label("System prompt")).to_be_visible()
+    assert hurdles(chat) == []
+
+
+def hurdles(chat: Chat) -> list[tuple[str, str]]:
+    found = Axe().run(chat.page).response["violations"]
+    return [
+        (rule["id"], node["html"][:200])
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+def test_the_page_has_one_title_and_a_name(chat: Chat) -> None:
+    expect(chat.page.locator("h1")).to_have_count(1)
+    expect(chat.page).to_have_title("LLaVA Chat")
+    chat.ask("a question")
+    chat.answered(1)
+    expect(chat.page).to_have_title("a question · LLaVA Chat")
+    expect(chat.page.locator("h1")).to_have_count(1)
+
+
+def test_it_says_which_model_answers_and_how_another_is_loaded(chat: Chat) -> None:
+    model = chat.page.get_by_test_id("model")
+    expect(model).to_contain_text("echo")
+    expect(model).to_contain_text("ready")
+    model.click()
+    expect(chat.page.locator("dialog")).to_contain_text("--model llava-1.5-7b")

@@ -1,0 +1,40 @@
+"""A model that loads, and a line before it: what is sent is kept, and the page says so."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.chat import Chat
+from tests.browser.server import echoing
+
+
+def test_a_question_sent_while_the_model_loads_is_kept_and_answered(
+    new_context: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    with echoing(tmp_path, delay=0.01, loading=6.0) as server:
+        chat = Chat.open(new_context(server.url), server.url)
+        expect(chat.page.get_by_test_id("model")).to_contain_text("loading")
+        chat.ask("are you there?")
+        expect(chat.page.locator("#live")).to_contain_text("The model is loading")
+        chat.reload()
+        expect(chat.answered(1)).to_have_text("are you there?")
+        expect(chat.page.get_by_test_id("model")).to_contain_text("ready")
+
+
+def test_the_place_in_the_line_is_shown(
+    new_context: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    with echoing(tmp_path, delay=0.03, capacity=1) as server:
+        first = Chat.open(new_context(server.url), server.url)
+        first.ask("word " * 400)
+        first.writing.wait_for()
+        second = first.tab()
+        second.ask("second")
+        expect(second.page.locator("#live")).to_contain_text("place 1 in line")
+        third = first.tab()
+        third.ask("third")
+        expect(third.page.locator("#live")).to_contain_text("place 2 in line")
+        first.stop.click()
+        expect(second.answered(1)).to_have_text("second")
+        expect(third.answered(1)).to_have_text("third")
