@@ -4,21 +4,26 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.engine.base import Engine, EngineStatus
-from app.engine.catalogue import find
+from app.engine.catalogue import BUNDLED, find
 from app.engine.echo import EchoEngine
 from app.engine.mlx import MlxEngine
+from app.engine.openai import OpenAIEngine
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.engine.loading import Loaded
 
-__all__ = ["EchoEngine", "Engine", "EngineStatus", "MlxEngine", "create_engine"]
+__all__ = ["EchoEngine", "Engine", "EngineStatus", "MlxEngine", "OpenAIEngine", "create_engine"]
 
 
 def create_engine(settings: Settings) -> Engine:
     """The engine of `--engine`, which begins to load at once. Raises SettingsError."""
     if settings.engine == "echo":
         return EchoEngine()
+    if settings.engine == "openai" and settings.base_url is not None:
+        # The default of --model means a model of ours: elsewhere, whatever is there.
+        model = None if settings.model == BUNDLED else settings.model
+        return OpenAIEngine(settings.base_url, model)
     source, names = find(settings.model)
     return MlxEngine(names, partial(_load, source))
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from app.errors import SettingsError
 
-BUNDLED = Path(__file__).resolve().parents[2] / "model" / "pocket"
+BUNDLED = "pocket"
 
 ALIASES = {
-    "pocket": str(BUNDLED),
+    BUNDLED: str(Path(__file__).resolve().parents[2] / "model" / BUNDLED),
     "llava-1.5-7b": "llava-hf/llava-1.5-7b-hf",
     "llava-1.5-13b": "llava-hf/llava-1.5-13b-hf",
     "bakllava": "llava-hf/bakLlava-v1-hf",
@@ -24,7 +24,7 @@ def find(name: str) -> tuple[str, tuple[str, ...]]:
     if folder.is_dir():
         shown = name if name in ALIASES else folder.resolve().name
         return str(folder), (shown,)
-    if name == "pocket":
+    if name == BUNDLED:
         raise SettingsError("The bundled model is missing: model/pocket belongs to the program.")
     if source.count("/") != 1 or source.startswith((".", "/", "~")):
         raise SettingsError(

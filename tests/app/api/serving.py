@@ -35,9 +35,9 @@ async def client(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient, None]:
 
 
 @contextmanager
-def served(app: FastAPI) -> Generator[str, None, None]:
+def served(app: FastAPI, port: int = 0) -> Generator[str, None, None]:
     """The address of a real server, on a thread of its own."""
-    config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=asyncio.run, args=[server.serve()])
     thread.start()
