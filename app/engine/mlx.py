@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 CAPACITY = 8  # answers that are made at once
 STALLED_AFTER = 30.0  # seconds without a step while there is work
 _CLOSE_WITHIN = 2.0  # seconds for the thread to end; it looks up between steps
+_NOT_LOADED = "It could not be loaded: the log says more."
 _CLOSED = "The program is being closed: the answer ends here."
 
 
@@ -143,12 +144,13 @@ class MlxEngine:
     def _fail(self, error: BaseException) -> None:
         from model.errors import ModelError
 
-        detail = "It could not be loaded: the log says more."
         if isinstance(error, ModelError):
             detail = str(error)
-        elif self._state == "ready":
-            detail = "It broke down: start the program again."
-        log_failure(log, "the model thread ended", error)
+            log.warning("the model can't be loaded: %s", detail)
+        else:
+            loaded = self._state == "ready"
+            detail = "It broke down: start the program again." if loaded else _NOT_LOADED
+            log_failure(log, "the model thread ended", error)
         self._end("failed", detail, EngineError("The model broke down: the answer ends here."))
 
     def _end(self, state: EngineState, detail: str, error: ChatError) -> None:
