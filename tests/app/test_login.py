@@ -83,6 +83,7 @@ async def test_password_and_key_each_open_the_api_and_only_the_password_the_page
 @pytest.mark.parametrize(
     "value",
     ["", "Basic", "Basic !!!", "Basic é", "Digest x", "Bearer ada:corréct:horse",
+     "Basic !" + base64.b64encode("ada:corréct:horse".encode()).decode(),
      "Basic " + base64.b64encode(b"ada").decode(),
      "Basic " + base64.b64encode(b"ada:corr").decode()],
 )  # fmt: skip

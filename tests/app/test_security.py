@@ -96,6 +96,13 @@ async def test_every_answer_carries_the_headers_also_a_refusal() -> None:
     assert "img-src 'self' data: blob:;" in CONTENT_SECURITY_POLICY
 
 
+async def test_a_body_that_is_too_large_is_refused_with_the_headers_on() -> None:
+    async with client(shell()) as http:
+        answer = await http.post("/gradio_api/queue/join", content=b"x" * (3 << 20))
+    assert answer.status_code == 413
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 async def test_a_stricter_policy_of_an_answer_stays() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-security-policy", b"default-src 'none'")]
