@@ -5,8 +5,11 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+import pillow_heif
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+pillow_heif.register_heif_opener()
 
 # Makes the browser believe that these files were dropped on, or pasted into, the page.
 HAND_OVER = """([kind, files]) => {

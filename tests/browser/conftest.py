@@ -11,15 +11,22 @@ from shutil import which
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
 
 from tests.app.running import Running
 from tests.browser.chat import Chat
 from tests.browser.server import echoing
 
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-WIDE = {"width": 1280, "height": 800}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
 
+NewContext = Callable[..., BrowserContext]
 OpenChat = Callable[..., Chat]
 
 
@@ -53,34 +60,44 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture
-def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
+def problems() -> Iterator[list[str]]:
+    """What pages did that they must not; a test that leaves anything here fails."""
+    found: list[str] = []
+    yield found
+    assert found == []
+
+
+def watch(context: BrowserContext, url: str, problems: list[str]) -> None:
+    """Note errors of scripts, and requests to any other place."""
+    own = re.compile(rf"({re.escape(url)}/|data:|blob:)")
+
+    def note(request: Request) -> None:
+        if not own.match(request.url):
+            problems.append(f"asked for {request.url}")
+
+    context.set_default_timeout(10_000)
+    context.on("weberror", lambda error: problems.append(f"script: {error.error}"))
+    context.on("request", note)
+
+
+@pytest.fixture
+def new_context(chromium: Browser, problems: list[str]) -> Iterator[NewContext]:
     """A browser of someone else's each time: own cookies, own storage."""
     contexts: list[BrowserContext] = []
-    problems: list[str] = []
 
     def make(url: str, **options: Any) -> BrowserContext:
-        options = {"viewport": WIDE, "reduced_motion": "reduce"} | options
-        context = chromium.new_context(**options)
-        context.set_default_timeout(10_000)
-        context.on("weberror", lambda error: problems.append(f"script: {error.error}"))
-        own = re.compile(rf"({re.escape(url)}/|data:|blob:)")
-        context.on(
-            "request",
-            lambda request: (
-                None if own.match(request.url) else problems.append(f"asked for {request.url}")
-            ),
-        )
+        context = chromium.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
+        watch(context, url, problems)
         contexts.append(context)
         return context
 
     yield make
     for context in contexts:
         context.close()
-    assert problems == []
 
 
 @pytest.fixture
-def open_chat(new_context: Callable[..., BrowserContext], server: Running) -> OpenChat:
+def open_chat(new_context: NewContext, server: Running) -> OpenChat:
     """Opens the page in a browser of its own; options are those of a browser context."""
 
     def open_(path: str = "/", **options: Any) -> Chat:
@@ -89,7 +106,25 @@ def open_chat(new_context: Callable[..., BrowserContext], server: Running) -> Op
     return open_
 
 
+@pytest.fixture(scope="package")
+def visitor(chromium: Browser, server: Running) -> Iterator[tuple[BrowserContext, list[str]]]:
+    """One browser for many tests: Gradio's files are fetched once, which is most of a start."""
+    context = chromium.new_context(viewport=WIDE, reduced_motion="reduce")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    problems: list[str] = []
+    watch(context, server.url, problems)
+    yield context, problems
+    context.close()
+
+
 @pytest.fixture
-def chat(open_chat: OpenChat) -> Chat:
+def chat(visitor: tuple[BrowserContext, list[str]], server: Running) -> Iterator[Chat]:
     """The page as a new visitor finds it."""
-    return open_chat()
+    context, problems = visitor
+    chat = Chat.open(context, server.url)
+    yield chat
+    chat.page.evaluate("localStorage.clear()")
+    for page in context.pages:
+        page.close()
+    found, problems[:] = list(problems), []
+    assert found == []

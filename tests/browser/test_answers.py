@@ -117,7 +117,6 @@ def test_an_edit_in_the_middle_begins_a_new_branch(chat: Chat) -> None:
 
 
 def test_message_and_answer_are_copied_as_they_were_written(chat: Chat) -> None:
-    chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     chat.ask("some **bold** text")
     expect(chat.answered(1).locator("strong")).to_have_text("bold")
     chat.page.get_by_label("Copy answer").click()

@@ -48,8 +48,10 @@ FOCUSED = """() => {
 
 def test_all_controls_are_reached_by_tab(chat: Chat) -> None:
     names = set()
-    for _ in range(30):
-        chat.page.keyboard.press("Tab")
-        names.add(chat.page.evaluate(FOCUSED))
+    for start, key in ((chat.box, "Shift+Tab"), (chat.page.get_by_label("Close sidebar"), "Tab")):
+        start.focus()
+        for _ in range(10):
+            chat.page.keyboard.press(key)
+            names.add(chat.page.evaluate(FOCUSED))
     wanted = {"New chat", "Search chats", "Settings", "Add pictures", "Use dark colours"}
     assert wanted <= names

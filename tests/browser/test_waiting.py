@@ -1,16 +1,16 @@
 """A model that loads, and a line before it: what is sent is kept, and the page says so."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import expect
 
 from tests.browser.chat import Chat
+from tests.browser.conftest import NewContext
 from tests.browser.server import echoing
 
 
 def test_a_question_sent_while_the_model_loads_is_kept_and_answered(
-    new_context: Callable[..., BrowserContext], tmp_path: Path
+    new_context: NewContext, tmp_path: Path
 ) -> None:
     with echoing(tmp_path, delay=0.01, loading=6.0) as server:
         chat = Chat.open(new_context(server.url), server.url)
@@ -22,9 +22,7 @@ def test_a_question_sent_while_the_model_loads_is_kept_and_answered(
         expect(chat.page.get_by_test_id("model")).to_contain_text("ready")
 
 
-def test_the_place_in_the_line_is_shown(
-    new_context: Callable[..., BrowserContext], tmp_path: Path
-) -> None:
+def test_the_place_in_the_line_is_shown(new_context: NewContext, tmp_path: Path) -> None:
     with echoing(tmp_path, delay=0.03, capacity=1) as server:
         first = Chat.open(new_context(server.url), server.url)
         first.ask("word " * 400)
