@@ -1,9 +1,10 @@
 """Engines: what turns a request into text. `create_engine` makes the one the settings ask for."""
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.engine.base import Engine, EngineStatus
+from app.engine.base import Engine, EngineStatus, Watch
 from app.engine.catalogue import BUNDLED, find
 from app.engine.echo import EchoEngine
 from app.engine.mlx import MlxEngine
@@ -28,8 +29,10 @@ def create_engine(settings: Settings) -> Engine:
     return MlxEngine(names, partial(_load, source))
 
 
-def _load(source: str) -> "Loaded":
+def _load(source: str, watch: Watch) -> "Loaded":
     """Runs on the engine's thread, which alone pays for the imports."""
+    # transformers would tell everybody that there is no PyTorch, which is on purpose.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     from app.engine import loading
 
-    return loading.load(source)
+    return loading.load(source, watch)

@@ -4,13 +4,15 @@ An engine knows nothing of HTTP, pages, the waiting line or storage. It begins t
 made and says how far it is.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from app.messages import ChatRequest, Event
 
 EngineState: TypeAlias = Literal["loading", "ready", "failed", "closed"]
+
+Watch: TypeAlias = Callable[[Callable[[], float]], None]  # takes what tells a loading's progress
 
 
 @dataclass(frozen=True, slots=True)

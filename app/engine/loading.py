@@ -4,13 +4,17 @@ Imported by that thread alone, since what it imports takes seconds.
 """
 
 import logging
+import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import mlx.core as mx
 
 import model
+from app.engine.base import Watch
 from app.engine.feature_cache import FeatureCache
 from app.engine.prefix_cache import PrefixCache
 from app.engine.preparation import Preparation
@@ -19,13 +23,14 @@ from app.engine.scheduler import Scheduler
 from model.generation import CHUNK, generate
 from model.llava import Llava
 from model.sampling import allowed_tokens
+from model.weights import stored_tensors
 
 log = logging.getLogger(__name__)
 
 GPU_CHUNK = 512  # tokens; a CPU reads CHUNK in the time a GPU reads this
 CONVERSATIONS = 8  # whole contexts that the prefix cache may hold
 PICTURES = 64  # of which the visual tokens are kept
-_CPU_BUFFERS = 128 << 20  # bytes that MLX may keep to use again
+_CPU_BUFFERS = 64 << 20  # bytes that MLX may keep to use again
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,15 @@ class Loaded:
     preparation: Preparation
 
 
-def load(source: str) -> Loaded:
-    """Load a checkpoint from a folder or repository. Raises CheckpointError."""
+def load(source: str, watch: Watch) -> Loaded:
+    """Load a checkpoint from a folder or repository. Raises CheckpointError.
+
+    `watch` is given what tells the progress, which may be called from any thread.
+    """
     begun = time.monotonic()
     _set_up_mlx()
+    if Path(source).is_dir():
+        watch(_progress(Path(source)))
     llava = model.load(source)
     loaded = serve(llava)
     _warm_up(llava)
@@ -62,6 +72,19 @@ def bytes_per_token(llava: Llava) -> int:
     text = llava.config.text
     values = 2 * text["num_hidden_layers"] * text["num_key_value_heads"] * text["head_dim"]
     return int(values) * (4 if on_cpu() else 2)
+
+
+def _progress(folder: Path) -> Callable[[], float]:
+    """How much of a checkpoint's weights is in memory, from 0 to 1."""
+    before = mx.get_active_memory()
+    sizes = [math.prod(tensor.shape) for tensor in stored_tensors(folder).values()]
+    # On a CPU they become float32; elsewhere they stay as they are, two bytes mostly.
+    expected = max(1, sum(sizes) * (4 if on_cpu() else 2))
+
+    def progress() -> float:
+        return min(1.0, max(0, mx.get_active_memory() - before) / expected)
+
+    return progress
 
 
 def on_cpu() -> bool:

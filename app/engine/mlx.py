@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from app.engine.base import EngineState, EngineStatus
+from app.engine.base import EngineState, EngineStatus, Watch
 from app.engine.outbox import Outbox
 from app.errors import ChatError, EngineError, LineFull, NotReady
 from app.failures import log_failure
@@ -41,13 +41,18 @@ class MlxEngine:
     """
 
     def __init__(
-        self, names: tuple[str, ...], load: Callable[[], "Loaded"], *, capacity: int = CAPACITY
+        self,
+        names: tuple[str, ...],
+        load: Callable[[Watch], "Loaded"],
+        *,
+        capacity: int = CAPACITY,
     ) -> None:
         self._names = names
         self._load = load
         self._capacity = capacity
         self._state: EngineState = "loading"
         self._detail = f"Loading {names[0]}."
+        self._progress: Callable[[], float] | None = None
         self._loaded: Loaded | None = None
         self._inbox: queue.Queue[Sequence | None] = queue.Queue(2 * capacity)
         self._live: set[Outbox] = set()
@@ -64,9 +69,11 @@ class MlxEngine:
     def status(self) -> EngineStatus:
         since = self._working_since
         stalled = since is not None and time.monotonic() - since > STALLED_AFTER
+        watched = self._progress if self._state == "loading" else None
+        progress = None if watched is None else watched()
         name, *also = self._names
         return EngineStatus(
-            self._state, name, self._detail, None, tuple(also), stalled, self._figures()
+            self._state, name, self._detail, progress, tuple(also), stalled, self._figures()
         )
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
@@ -112,7 +119,7 @@ class MlxEngine:
     def _run(self) -> None:
         """The model thread."""
         try:
-            loaded = self._load()
+            loaded = self._load(self._watch)
             if not self._closing:
                 self._loaded, self._state, self._detail = loaded, "ready", "It is ready."
                 self._serve(loaded.scheduler)
@@ -121,6 +128,9 @@ class MlxEngine:
         finally:
             self._loaded = None
             _leave_mlx()
+
+    def _watch(self, progress: Callable[[], float]) -> None:
+        self._progress = progress
 
     def _serve(self, scheduler: "Scheduler") -> None:
         while not self._closing:

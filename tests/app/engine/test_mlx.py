@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.engine import MlxEngine, loading
+from app.engine.base import Watch
 from app.engine.mlx import STALLED_AFTER
 from app.errors import EngineError, InvalidRequest, NotReady
 from app.messages import Delta, Finished, Reading
@@ -196,26 +197,46 @@ async def test_closing_the_engine_ends_streams_with_an_error(engine: MlxEngine) 
 async def test_while_it_loads_it_says_so_and_answers_nobody(checkpoint: Path) -> None:
     go_on = threading.Event()
 
-    def slowly() -> loading.Loaded:
+    def slowly(watch: Watch) -> loading.Loaded:
+        watch(lambda: 0.25)
         go_on.wait(60)
-        return loading.load(str(checkpoint))
+        return loading.load(str(checkpoint), watch)
 
     engine = MlxEngine(("tiny",), slowly)
     assert engine.status().state == "loading"
     assert "tiny" in engine.status().detail
+    while engine.status().progress is None:  # noqa: ASYNC110 - a thread begins
+        await asyncio.sleep(0.005)
+    assert engine.status().progress == 0.25
     with pytest.raises(NotReady, match="loading"):
         await collect(engine, ask("hello"))
     go_on.set()
     async with running(engine):
         assert finished(await collect(engine, ask("hello"))).reason == "length"
+        assert engine.status().progress is None
+
+
+def test_the_progress_of_loading_goes_from_nothing_to_all(checkpoint: Path) -> None:
+    seen: list[Callable[[], float]] = []
+    before: list[float] = []
+
+    def watch(progress: Callable[[], float]) -> None:
+        seen.append(progress)
+        before.append(progress())
+
+    loaded = loading.load(str(checkpoint), watch)
+    assert before == [0.0]
+    assert 0.5 < seen[0]() <= 1.0
+    del loaded
 
 
 async def test_closing_while_it_loads_is_final(checkpoint: Path) -> None:
     go_on = threading.Event()
 
-    def slowly() -> loading.Loaded:
+    def slowly(watch: Watch) -> loading.Loaded:
+        watch(lambda: 0.25)
         go_on.wait(60)
-        return loading.load(str(checkpoint))
+        return loading.load(str(checkpoint), watch)
 
     engine = MlxEngine(("tiny",), slowly)
     closing = asyncio.create_task(engine.aclose())
@@ -237,7 +258,7 @@ async def test_closing_while_it_loads_is_final(checkpoint: Path) -> None:
 async def test_a_model_that_can_not_be_loaded_is_said_without_the_inside(
     error: BaseException, detail: str
 ) -> None:
-    def failing() -> loading.Loaded:
+    def failing(watch: Watch) -> loading.Loaded:
         raise error
 
     async with running(MlxEngine(("tiny",), failing)) as engine:
