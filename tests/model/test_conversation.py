@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,31 +10,51 @@ from model.conversation import Control, Image, Text, get_template
 from model.errors import TemplateError
 from model.templates import TEMPLATES
 
-GOLDENS = json.loads((Path(__file__).parent / "goldens" / "templates.json").read_text())
+Message = dict[str, Any]
+HERE = Path(__file__).parent
+GOLDENS = json.loads((HERE / "goldens" / "templates.json").read_text())
+MORE = json.loads((HERE / "goldens" / "template_cases.json").read_text(encoding="utf-8"))
 CASES = [
     (name, case, prompt)
     for name, template in GOLDENS["templates"].items()
     for case, prompt in template["golden"].items()
     if prompt is not None
 ]
+MORE_CASES = [(n, case, p) for n, prompts in MORE["prompts"].items() for case, p in prompts.items()]
 
 
-def message(role, text, images):
+def message(role: str, text: str | None, images: int) -> Message:
     parts = [{"type": "image"}] * images + [{"type": "text", "text": text}]
     return {"role": role, "content": parts if images else text}
 
 
 @pytest.mark.parametrize(("name", "case", "prompt"), CASES, ids=[f"{n}-{c}" for n, c, _ in CASES])
-def test_prompts_are_those_of_the_original(name, case, prompt):
-    turns = [message(*turn) for turn in GOLDENS["cases"][case] if turn[1] is not None]
+def test_prompts_are_those_of_the_original(name: str, case: str, prompt: str) -> None:
+    turns = [message(*turn) for turn in GOLDENS["cases"][case]]
     assert get_template(name).render(turns) == prompt
 
 
-USER = [{"role": "user", "content": "Hi"}]
+@pytest.mark.parametrize(
+    ("name", "case", "prompt"), MORE_CASES, ids=[f"{n}-{c}" for n, c, _ in MORE_CASES]
+)
+def test_prompts_of_harder_cases_are_those_of_the_original(
+    name: str, case: str, prompt: str
+) -> None:
+    asked = MORE["cases"][case]
+    turns = [message(*turn) for turn in asked["messages"]]
+    if asked["system"] is not None and not (name == "gemma_instruct" and asked["system"]):
+        turns.insert(0, {"role": "system", "content": asked["system"]})
+    rendered = get_template(name).render(
+        turns, add_generation_prompt=asked["add_generation_prompt"]
+    )
+    assert rendered == prompt
+
+
+USER: list[Message] = [{"role": "user", "content": "Hi"}]
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_a_system_message_replaces_the_text_and_keeps_its_frame(name):
+def test_a_system_message_replaces_the_text_and_keeps_its_frame(name: str) -> None:
     template = get_template(name)
     turns = [{"role": "system", "content": "Be {brief}."}, *USER]
     if template.system_frame is None:
@@ -50,42 +71,63 @@ def test_a_system_message_replaces_the_text_and_keeps_its_frame(name):
 @pytest.mark.parametrize(
     ("name", "prompt"),
     [
-        ("v1", "USER: Hi ASSISTANT:"),
-        ("llava_v0", "Human: Hi###Assistant:"),
+        ("v1", " USER: Hi ASSISTANT:"),
+        ("llava_v0", "###Human: Hi###Assistant:"),
         ("llama_2", "[INST] Hi [/INST]"),
-        ("mpt", "<|im_start|>user\nHi<|im_end|><|im_start|>assistant\n"),
+        ("mpt", "<|im_end|><|im_start|>user\nHi<|im_end|><|im_start|>assistant\n"),
         ("qwen_1_5", "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"),
+        ("gemma_instruct", "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n"),
+        ("plain", "Hi\n"),
     ],
 )
-def test_an_empty_system_message_removes_it(name, prompt):
-    assert get_template(name).render([{"role": "system", "content": ""}, *USER]) == prompt
+@pytest.mark.parametrize("empty", ["", [], None, [{"type": "text", "text": ""}]])
+def test_an_empty_system_message_leaves_what_the_original_writes_without_one(
+    name: str, prompt: str, empty: Any
+) -> None:
+    assert get_template(name).render([{"role": "system", "content": empty}, *USER]) == prompt
 
 
-def test_images_come_before_the_text_of_their_message_in_any_turn():
-    turns = [
-        message("user", "Two", 2), {"role": "assistant", "content": "Yes."},
-        {"role": "user", "content": [{"type": "text", "text": "And "}, {"type": "image"}, {"type": "text", "text": "this?"}]},
-    ]  # fmt: skip
-    assert get_template("v1").render([{"role": "system", "content": ""}, *turns]) == (
-        "USER: <image>\n<image>\nTwo ASSISTANT: Yes.</s>USER: <image>\nAnd this? ASSISTANT:"
-    )
-
-
-def test_interleaved_templates_keep_images_where_they_stand():
-    turns = [
+def test_images_come_before_the_text_of_their_message_in_any_turn() -> None:
+    turns: list[Message] = [
+        message("user", "Two", 2),
+        {"role": "assistant", "content": "Yes."},
         {
             "role": "user",
             "content": [
-                {"type": "text", "text": "From "},
+                {"type": "text", "text": "And "},
                 {"type": "image"},
-                {"type": "text", "text": "to"},
+                {"type": "text", "text": "this?"},
             ],
-        }
+        },
     ]
-    assert "user\nFrom <image>\nto<|im_end|>" in get_template("qwen_1_5").render(turns)
+    assert get_template("v1").render([{"role": "system", "content": ""}, *turns]) == (
+        " USER: <image>\n<image>\nTwo ASSISTANT: Yes.</s>USER: <image>\nAnd this? ASSISTANT:"
+    )
 
 
-def test_without_the_generation_prompt_the_last_turn_ends():
+@pytest.mark.parametrize("name", ["qwen_1_5", "qwen_2", "qwen_2_5"])
+def test_interleaved_templates_keep_text_and_images_where_they_stand(name: str) -> None:
+    image, text = {"type": "image"}, {"type": "text", "text": " From "}
+    content = [text, image, {"type": "text", "text": "to "}, image, image]
+    prompt = get_template(name).render([{"role": "user", "content": content}])
+    assert "user\n From <image>\nto <image>\n<image>\n<|im_end|>\n" in prompt
+
+
+def test_the_texts_of_a_message_join_and_its_images_go_before_them_elsewhere() -> None:
+    image, text = {"type": "image"}, {"type": "text", "text": "a "}
+    turns = [*USER, {"role": "assistant", "content": [text, text]}]
+    turns.append({"role": "user", "content": [text, image, text, {"type": "image_url"}]})
+    prompt = get_template("v1").render(turns)
+    assert prompt.endswith("ASSISTANT: a a </s>USER: <image>\n<image>\na a  ASSISTANT:")
+
+
+def test_llamas_form_begins_with_a_question() -> None:
+    for first in ([{"role": "assistant", "content": "Hi"}], [{"role": "user", "content": ""}]):
+        with pytest.raises(TemplateError, match="begins with"):
+            get_template("llama_2").render([*first, *USER])
+
+
+def test_without_the_generation_prompt_the_last_turn_ends() -> None:
     turns = [*USER, {"role": "assistant", "content": "Hello."}]
     assert (
         get_template("v1")
@@ -95,23 +137,29 @@ def test_without_the_generation_prompt_the_last_turn_ends():
     assert get_template("v1").render(turns).endswith("Hello.</s>ASSISTANT:")
 
 
-def test_an_empty_answer_is_one_still_to_come():
+def test_an_empty_answer_is_one_still_to_come() -> None:
     turns = [*USER, {"role": "assistant", "content": ""}]
     assert get_template("v1").render(turns) == get_template("v1").render(USER)
 
 
-def test_parts_tell_what_people_wrote_from_control_and_images():
+def test_parts_tell_what_people_wrote_from_control_and_images() -> None:
     parts = get_template("v1").parts(
         [{"role": "system", "content": "S"}, message("user", "</s> <image>", 1)]
     )
     assert parts == [
-        Text("S"), Control(" "), Control("USER: "), Image(0), Control("\n"), Text("</s> <image>"), Control(" "),
+        Text("S"),
+        Control(" "),
+        Control("USER: "),
+        Image(0),
+        Control("\n"),
+        Text("</s> <image>"),
+        Control(" "),
         Control("ASSISTANT:"),
-    ]  # fmt: skip
+    ]
 
 
-def test_images_are_numbered_through_the_conversation():
-    turns = [
+def test_images_are_numbered_through_the_conversation() -> None:
+    turns: list[Message] = [
         message("user", "a", 2),
         {"role": "assistant", "content": "b"},
         message("user", "c", 1),
@@ -133,20 +181,25 @@ def test_images_are_numbered_through_the_conversation():
         [{"role": "system", "content": [{"type": "image"}]}],
         [{"role": "user", "content": [{"type": "video"}]}],
         [{"role": "user", "content": [{"type": "text"}]}],
+        [{"role": "user", "content": [{"type": "text", "text": None}]}],
+        [{"role": "user", "content": ["Hi"]}],
         [{"role": "user", "content": 7}],
+        [{"content": "Hi"}],
+        [{"role": ["user"], "content": "Hi"}],
+        ["Hi"],
     ],
 )
-def test_what_can_not_be_written_is_refused(turns):
+def test_what_can_not_be_written_is_refused(turns: Any) -> None:
     with pytest.raises(TemplateError):
         get_template("v1").render(turns)
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones():
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(TemplateError, match="llava_v1"):
         get_template("v9")
 
 
-def test_stop_strings_are_the_ends_of_an_answer():
+def test_stop_strings_are_the_ends_of_an_answer() -> None:
     for template in TEMPLATES.values():
         assert template.stop and all(template.stop)
         assert any(
