@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from app.controller import Controller
@@ -31,7 +31,7 @@ def run(settings: Settings, images: Sequence[str], question: str) -> int:
     try:
         return asyncio.run(_run(create_engine(settings), request))
     except BrokenPipeError:  # whoever read the answer has enough of it
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - else Python complains at its exit
+        _close_output()
         return 1
 
 
@@ -88,6 +88,13 @@ def _write(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(shown.encode(encoding, "replace").decode(encoding))
     sys.stdout.flush()
+
+
+def _close_output() -> None:
+    """Python flushes standard output once more at its exit, and would complain again."""
+    with suppress(OSError):
+        descriptor = sys.stdout.fileno()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _note(line: str) -> None:

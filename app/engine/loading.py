@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from app.engine.prefix_cache import PrefixCache
 from app.engine.preparation import Preparation
 from app.engine.prompt_reader import Caches
 from app.engine.scheduler import Scheduler
+from model.errors import CheckpointError
 from model.generation import CHUNK, generate
 from model.llava import Llava
 from model.sampling import allowed_tokens
@@ -49,7 +51,8 @@ def load(source: str, watch: Watch) -> Loaded:
     begun = time.monotonic()
     _set_up_mlx()
     if Path(source).is_dir():
-        watch(_progress(Path(source)))
+        with suppress(CheckpointError):  # what is wrong is said by the loading itself
+            watch(_progress(Path(source)))
     llava = model.load(source)
     loaded = serve(llava)
     _warm_up(llava)

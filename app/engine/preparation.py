@@ -64,15 +64,19 @@ class Preparation:
         context = self._llava.config.context_length
         left = context - len(prompt)
         if left < 1:
-            visual = pictures * self._llava.visual_tokens
             raise InvalidRequest(
-                f"The conversation has {len(prompt)} tokens ({visual} of them for {pictures} "
-                f"pictures), and the model takes {context - 1} at most: begin a new chat, or "
-                "shorten the message."
+                f"The conversation has {len(prompt)} tokens{self._visual(pictures)}, and the model "
+                f"takes {context - 1} at most: begin a new chat, or shorten the message."
             )
         if sampling.max_tokens <= left:
             return Limits(self._stop, sampling.max_tokens, "length")
         return Limits(self._stop, left, "context")
+
+    def _visual(self, pictures: int) -> str:
+        if not pictures:
+            return ""
+        what = "picture" if pictures == 1 else "pictures"
+        return f" ({pictures * self._llava.visual_tokens} of them for {pictures} {what})"
 
     def _pixels(self, picture: Picture) -> NDArray[np.float32] | None:
         if picture.digest in self._features:

@@ -96,6 +96,15 @@ def test_a_model_that_can_not_be_loaded_is_refused(tmp_path: Path) -> None:
         ask.run(Settings(model=str(tmp_path)), [], "hello")
 
 
+def test_whoever_closes_the_pipe_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert ask.run(ECHO, [], "hello") == 1
+
+
 def test_nothing_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     ask.run(ECHO, [], "one\x1b[2Jtwo\n\tthree\x9b5n\r\x07")
     assert capsys.readouterr().out == "one[2Jtwo\n\tthree5n\n"

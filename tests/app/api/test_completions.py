@@ -370,3 +370,48 @@ async def test_many_at_once_each_get_their_own() -> None:
         assert done == "[DONE]"
         said = "".join(one["choices"][0]["delta"].get("content", "") for one in data)
         assert said == text
+
+
+class Gated(EchoEngine):
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        await self.go.wait()
+        async for event in super().stream(request):
+            yield event
+
+
+async def test_of_a_burst_each_is_served_or_refused_at_once() -> None:
+    engine = Gated()
+    app = application(engine)
+    asked = [asyncio.create_task(post(app, body("one two"))) for _ in range(200)]
+    await until(lambda: sum(task.done() for task in asked) == 200 - 16 - 64)
+    engine.go.set()
+    responses = await asyncio.gather(*asked)
+    statuses = [response.status_code for response in responses]
+    assert (statuses.count(200), statuses.count(429)) == (16 + 64, 120)
+    for response in responses:
+        assert response.status_code == 200 or int(response.headers["retry-after"]) >= 1
+    status = app.state.controller.status()
+    assert (status.active, status.waiting) == (0, 0)
+
+
+async def test_what_the_framework_refuses_has_the_same_shape() -> None:
+    app = application()
+
+    @app.get("/numbers/{number}")
+    async def numbers(number: int) -> int:
+        return number
+
+    async with client(app) as one:
+        wrong, missing = await one.get("/numbers/x"), await one.get("/nowhere")
+        method = await one.put("/health")
+    assert wrong.status_code == 400
+    assert "number" in message(wrong)
+    assert (missing.status_code, message(missing)) == (404, "Not Found.")
+    assert method.status_code == 405
+    assert message(method)

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -143,12 +143,22 @@ async def test_a_prompt_longer_than_the_context_is_refused_with_its_counts(
         await collect(engine, ask(("how long " * 100, [RED, BLUE])))
 
 
-async def test_a_form_that_the_template_has_not_is_refused(engine: MlxEngine) -> None:
-    from app.messages import ChatRequest, Message
+async def test_many_that_come_and_go_leave_nothing_behind(engine: MlxEngine, cold: Cold) -> None:
+    async def leave(number: int) -> None:
+        async with aclosing(engine.stream(ask(f"number {number}", max_tokens=200))) as stream:
+            for _ in range(number % 7):
+                await anext(stream)
 
-    late = (Message("user", "hi"), Message("system", "be brief"), Message("user", "go on"))
-    with pytest.raises(InvalidRequest, match="Message 2"):
-        await collect(engine, ChatRequest(late))
+    await collect(engine, ask("hello"))
+    threads = threading.active_count()
+    for first in range(0, 60, engine.capacity):
+        await asyncio.gather(*(leave(first + n) for n in range(engine.capacity)))
+    await idle(engine)
+    assert engine._live == set()
+    assert engine._inbox.empty()
+    assert threading.active_count() <= threads + 1
+    request = ask("number 5", max_tokens=40)
+    assert text(await collect(engine, request)) == cold.answer(request)[0]
 
 
 async def test_closing_a_stream_ends_the_work(engine: MlxEngine) -> None:
@@ -214,20 +224,6 @@ async def test_while_it_loads_it_says_so_and_answers_nobody(checkpoint: Path) ->
     async with running(engine):
         assert finished(await collect(engine, ask("hello"))).reason == "length"
         assert engine.status().progress is None
-
-
-def test_the_progress_of_loading_goes_from_nothing_to_all(checkpoint: Path) -> None:
-    seen: list[Callable[[], float]] = []
-    before: list[float] = []
-
-    def watch(progress: Callable[[], float]) -> None:
-        seen.append(progress)
-        before.append(progress())
-
-    loaded = loading.load(str(checkpoint), watch)
-    assert before == [0.0]
-    assert 0.5 < seen[0]() <= 1.0
-    del loaded
 
 
 async def test_closing_while_it_loads_is_final(checkpoint: Path) -> None:

@@ -1,0 +1,52 @@
+"""Getting a model ready: its caches' bounds, MLX's settings, and what can't be loaded."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mlx.core as mx
+import pytest
+from PIL import Image
+
+from app.engine import loading
+from model.errors import CheckpointError
+from tests.app.engine.model_thread import Cold, write_speaker
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_speaker(tmp_path_factory.mktemp("loaded"))
+
+
+def test_the_progress_of_loading_goes_from_nothing_to_all(checkpoint: Path) -> None:
+    seen: list[Callable[[], float]] = []
+    before: list[float] = []
+
+    def watch(progress: Callable[[], float]) -> None:
+        seen.append(progress)
+        before.append(progress())
+
+    loaded = loading.load(str(checkpoint), watch)
+    assert before == [0.0]
+    assert 0.5 < seen[0]() <= 1.0
+    del loaded
+
+
+def test_the_caches_are_bounded_by_the_model(checkpoint: Path) -> None:
+    llava = Cold(checkpoint).llava
+    caches = loading.serve(llava).scheduler.caches
+    assert loading.bytes_per_token(llava) == 2 * 2 * 48 * 4  # keys and values, layers, width, bytes
+    assert caches.prefixes.most_bytes == 8 * 512 * loading.bytes_per_token(llava)
+    assert caches.features.most_bytes == 64 * llava.encode_picture(Image.new("RGB", (9, 9))).nbytes
+
+
+def test_a_folder_without_a_model_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json|safetensors"):
+        loading.load(str(tmp_path), lambda _: None)
+
+
+def test_on_a_cpu_no_compiler_is_called_and_few_buffers_are_kept(checkpoint: Path) -> None:
+    if not loading.on_cpu():
+        pytest.skip("this machine has a GPU that MLX uses")
+    loading.load(str(checkpoint), lambda _: None)
+    assert mx.set_cache_limit(10**9) == 64 << 20
+    mx.set_cache_limit(64 << 20)
