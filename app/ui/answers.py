@@ -7,13 +7,14 @@ and so does a minute in which no page follows. Knows nothing of HTML and Gradio.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
 from app.controller import Controller
 from app.errors import ChatError, EngineError, InvalidRequest
+from app.failures import log_failure
 from app.messages import Delta, Event, Finished, Reading, Waiting
 
 FLUSH = 0.05  # seconds between two updates of a page; more often, browsers fall behind
@@ -34,11 +35,13 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class Answer:
-    """One answer on its way."""
+    """One answer on its way, in a conversation of an owner."""
 
+    owner: str
     conversation: str
     phase: Phase = Phase.READING
     place: int = 0
+    read: float = 0.0  # share of the prompt
     text: str = ""
     error: str = ""
     done: bool = False
@@ -52,8 +55,8 @@ class Answer:
         match event:
             case Waiting(place=place):
                 self.phase, self.place = Phase.IN_LINE, place
-            case Reading():
-                self.phase = Phase.READING
+            case Reading(done=done, total=total):
+                self.phase, self.read = Phase.READING, done / total if total else 0.0
             case Delta(text=text):
                 self.phase, self.text = Phase.WRITING, self.text + text
             case Finished():
@@ -78,32 +81,39 @@ class Answers:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self._running: dict[str, Answer] = {}
+        self._running: dict[tuple[str, str], Answer] = {}
 
-    def get(self, conversation: str) -> Answer | None:
+    def get(self, owner: str, conversation: str | None) -> Answer | None:
         """The answer on its way in this conversation."""
-        return self._running.get(conversation)
+        return None if conversation is None else self._running.get((owner, conversation))
 
-    def refuse_second(self, conversation: str | None) -> None:
-        """Raise InvalidRequest when this conversation is being answered already."""
-        if conversation in self._running:
+    @contextmanager
+    def reserve(self, owner: str, conversation: str) -> Iterator[Answer]:
+        """A place for an answer, while its question is stored; free again if that fails.
+
+        Raises InvalidRequest when this conversation is being answered already.
+        """
+        if self.get(owner, conversation):
             raise InvalidRequest(
                 "An answer is still being written in this chat. Stop it or wait for its end."
             )
-
-    def start(self, conversation: str, begin: Callable[[], AsyncGenerator[Event, None]]) -> Answer:
-        """Begin an answer in the background; `begin` opens its stream of events."""
-        self.refuse_second(conversation)
         loading = self._controller.status().engine.state == "loading"
-        answer = Answer(conversation, Phase.LOADING if loading else Phase.READING)
-        self._running[conversation] = answer
-        answer.task = asyncio.create_task(self._run(answer, begin))
-        self._watch(answer)
-        return answer
+        answer = Answer(owner, conversation, Phase.LOADING if loading else Phase.READING)
+        self._running[owner, conversation] = answer
+        try:
+            yield answer
+        except BaseException:
+            self._end(answer)
+            raise
 
-    async def stop(self, conversation: str) -> None:
+    def begin(self, answer: Answer, open_: Callable[[], AsyncGenerator[Event, None]]) -> None:
+        """Write a reserved answer in the background; `open_` opens its stream of events."""
+        answer.task = asyncio.create_task(self._run(answer, open_))
+        self._watch(answer)
+
+    async def stop(self, owner: str, conversation: str) -> None:
         """End the answer of this conversation; what it said until now stays."""
-        answer = self._running.get(conversation)
+        answer = self.get(owner, conversation)
         if answer is not None and answer.task is not None:
             answer.task.cancel()
             await asyncio.wait([answer.task])
@@ -123,21 +133,24 @@ class Answers:
             answer.followers -= 1
             self._watch(answer)
 
-    async def _run(self, answer: Answer, begin: Callable[[], AsyncGenerator[Event, None]]) -> None:
+    async def _run(self, answer: Answer, open_: Callable[[], AsyncGenerator[Event, None]]) -> None:
         try:
             await self._until_ready(answer)
-            async with aclosing(begin()) as events:
+            async with aclosing(open_()) as events:
                 async for event in events:
                     answer.take(event)
         except ChatError as error:
             answer.error = error.message
-        except Exception:
-            log.exception("an answer failed")
+        except Exception as error:
+            log_failure(log, "an answer failed", error)
             answer.error = "The answer could not be finished. Answer again."
         finally:
-            answer.done = True
-            self._running.pop(answer.conversation, None)
-            answer.tell()
+            self._end(answer)
+
+    def _end(self, answer: Answer) -> None:
+        answer.done = True
+        del self._running[answer.owner, answer.conversation]
+        answer.tell()
 
     async def _until_ready(self, answer: Answer) -> None:
         engine = await self._controller.loaded()

@@ -5,7 +5,7 @@ written. Each checks the owner through `Conversations`. Knows nothing of engines
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -59,15 +59,15 @@ def safely(action: Callable[..., Awaitable[Drawn]]) -> Callable[..., Awaitable[D
     """What goes wrong is said in the page; all else in it stays, what was typed too."""
 
     async def safe(self: "Desk", event: gr.EventData, request: gr.Request, *knobs: Any) -> Drawn:
-        words = Words(event)
+        owner, words = owner_of(request), Words(event)
         try:
-            return await action(self, owner_of(request), words, *knobs)
+            return await action(self, owner, words, *knobs)
         except ChatError as error:
             notice = error.message
         except Exception as error:
             log_failure(log, f"the page's {action.__name__} failed", error)
             notice = BROKEN
-        return await self.complain(words, notice)
+        return await self.complain(owner, words, notice)
 
     safe.__name__ = action.__name__
     return safe
@@ -84,65 +84,66 @@ class Desk:
     @safely
     async def show(self, owner: str, words: Words) -> Drawn:
         """Another conversation, or none: a new one begins with its first message."""
-        wanted, everything = words.maybe("conversation"), words.flag("all")
+        wanted = words.maybe("conversation")
         try:
-            return await self._draw(owner, words, wanted, everything=everything, knobs=True)
+            return await self._draw(owner, words, wanted, knobs=True)
         except NotFound:
             return await self._draw(owner, words, None, notice=GONE)
 
     @safely
     async def send(self, owner: str, words: Words, *knobs: Any) -> Drawn:
         """A message, kept before anything else; its answer begins."""
-        conversation, settings = words.maybe("conversation"), _settings(*knobs)
-        self._answers.refuse_second(conversation)
-        text, pictures = words.text("text"), words.texts("pictures")
-        if conversation is not None:
-            message = await self._conversations.ask(owner, conversation, text, pictures, settings)
-        else:
-            conversation, message = await self._begin(owner, text, pictures, settings)
-        return await self._answer(owner, words, conversation, message)
+        settings, text = _settings(*knobs), words.text("text")
+        pictures, shown = words.texts("pictures"), words.maybe("conversation")
+        conversation = shown or await self._conversations.create(owner, settings)
+        try:
+            return await self._answer(
+                owner,
+                words,
+                conversation,
+                self._conversations.ask(owner, conversation, text, pictures, settings),
+            )
+        except ChatError:
+            if shown is None:
+                await self._conversations.delete(owner, conversation)
+            raise
 
     @safely
     async def edit(self, owner: str, words: Words, *knobs: Any) -> Drawn:
         """Another version of a message, with its pictures; its answer begins."""
-        conversation = words.text("conversation")
-        self._answers.refuse_second(conversation)
-        message = await self._conversations.edit(
-            owner, conversation, words.text("message"), words.text("text"), _settings(*knobs)
+        conversation, message = words.text("conversation"), words.text("message")
+        kept = self._conversations.edit(
+            owner, conversation, message, words.text("text"), _settings(*knobs)
         )
-        return await self._answer(owner, words, conversation, message)
+        return await self._answer(owner, words, conversation, kept)
 
     @safely
     async def regenerate(self, owner: str, words: Words, *knobs: Any) -> Drawn:
         """Another answer to the same message."""
-        conversation = words.text("conversation")
-        self._answers.refuse_second(conversation)
-        message = await self._conversations.again(
-            owner, conversation, words.text("message"), _settings(*knobs)
-        )
-        return await self._answer(owner, words, conversation, message)
+        conversation, message = words.text("conversation"), words.text("message")
+        kept = self._conversations.again(owner, conversation, message, _settings(*knobs))
+        return await self._answer(owner, words, conversation, kept)
 
     @safely
     async def version(self, owner: str, words: Words) -> Drawn:
         """Turn to another version of a message."""
         conversation = words.text("conversation")
-        self._answers.refuse_second(conversation)
-        await self._conversations.switch(owner, conversation, words.text("message"))
+        if self._answers.get(owner, conversation) is None:
+            await self._conversations.switch(owner, conversation, words.text("message"))
         return await self._draw(owner, words, conversation)
 
     @safely
     async def stop(self, owner: str, words: Words) -> Drawn:
         """End the answer that is being written; what it said stays."""
         conversation = words.text("conversation")
-        await self._conversations.open(owner, conversation)
-        await self._answers.stop(conversation)
+        await self._answers.stop(owner, conversation)
         return await self._draw(owner, words, conversation)
 
     @safely
     async def search(self, owner: str, words: Words) -> Drawn:
         """The chats in which these words stand."""
         chats = await self._chats(owner, words, words.maybe("conversation"))
-        return Drawn({"view": words.number("view"), "chats": chats})
+        return Drawn({"view": words.view, "chats": chats})
 
     @safely
     async def rename(self, owner: str, words: Words) -> Drawn:
@@ -154,8 +155,7 @@ class Desk:
     async def remove(self, owner: str, words: Words) -> Drawn:
         """A chat and its pictures, for good."""
         target, shown = words.text("target"), words.maybe("conversation")
-        await self._conversations.open(owner, target)
-        await self._answers.stop(target)
+        await self._answers.stop(owner, target)
         await self._conversations.delete(owner, target)
         return await self._draw(owner, words, None if shown == target else shown)
 
@@ -169,7 +169,7 @@ class Desk:
                 async for state in news:
                     yield state
         except ChatError as error:
-            yield {"view": words.number("view"), "busy": False, "notice": error.message}
+            yield {"view": words.view, "busy": False, "notice": error.message}
 
     def model(self) -> tuple[str, gr.Timer]:
         """Name and state of the model; looked at until it has loaded, or has failed to."""
@@ -177,9 +177,8 @@ class Desk:
         return badge(status), gr.Timer(active=status.engine.state == "loading")
 
     async def _news(self, owner: str, words: Words) -> AsyncGenerator[dict[str, Any], None]:
-        view, conversation = words.number("view"), words.text("conversation")
-        await self._conversations.open(owner, conversation)  # the owner's, or NotFound
-        answer = self._answers.get(conversation)
+        view, conversation = words.view, words.text("conversation")
+        answer = self._answers.get(owner, conversation)
         if answer is not None:
             async with aclosing(self._answers.follow(answer)) as changes:
                 async for _ in changes:
@@ -187,30 +186,25 @@ class Desk:
         notice = answer.error if answer else ""
         yield (await self._draw(owner, words, conversation, notice=notice)).state
 
-    async def complain(self, words: Words, notice: str) -> Drawn:
+    async def complain(self, owner: str, words: Words, notice: str) -> Drawn:
         """Say what went wrong, above the composer."""
-        shown = words.maybe("conversation")
-        busy = shown is not None and self._answers.get(shown) is not None
-        return Drawn({"view": words.number("view"), "busy": busy, "notice": notice})
+        busy = self._answers.get(owner, words.shown) is not None
+        return Drawn({"view": words.view, "busy": busy, "notice": notice})
 
-    async def _begin(
-        self, owner: str, text: str, pictures: list[str], settings: ChatSettings
-    ) -> tuple[str, str]:
-        """A new conversation with its first message, or, where that can't be, neither."""
-        conversation = await self._conversations.create(owner, settings)
+    async def _answer(
+        self, owner: str, words: Words, conversation: str, kept: Coroutine[Any, Any, str]
+    ) -> Drawn:
+        """Begin the answer to the message that `kept` stores; one at a time in a conversation."""
         try:
-            return conversation, await self._conversations.ask(
-                owner, conversation, text, pictures, settings
-            )
-        except ChatError:
-            await self._conversations.delete(owner, conversation)
-            raise
-
-    async def _answer(self, owner: str, words: Words, conversation: str, message: str) -> Drawn:
-        self._answers.start(
-            conversation, lambda: self._conversations.answer(owner, conversation, message)
-        )
-        return await self._draw(owner, words, conversation, sent=words.text("token"))
+            sent = words.text("token")
+            with self._answers.reserve(owner, conversation) as answer:
+                message = await kept
+                self._answers.begin(
+                    answer, lambda: self._conversations.answer(owner, conversation, message)
+                )
+        finally:
+            kept.close()
+        return await self._draw(owner, words, conversation, sent=sent)
 
     async def _draw(
         self,
@@ -218,14 +212,13 @@ class Desk:
         words: Words,
         conversation: str | None,
         *,
-        everything: bool = False,
         knobs: bool = False,
         notice: str = "",
         sent: str = "",
     ) -> Drawn:
-        answer = None if conversation is None else self._answers.get(conversation)
+        answer = self._answers.get(owner, conversation)
         state = {
-            "view": words.number("view"),
+            "view": words.view,
             "conversation": conversation,
             "chats": await self._chats(owner, words, conversation),
             "live": live(answer) if answer else "",
@@ -234,10 +227,10 @@ class Desk:
             "sent": sent,
         }
         if conversation is None:
-            start = empty_page(self._controller.status().engine.model)
+            start = empty_page(self._controller.status())
             return Drawn(state | {"thread": start, "title": ""})
         chat = await self._conversations.open(owner, conversation)
-        messages = thread(chat.messages, busy=answer is not None, everything=everything)
+        messages = thread(chat.messages, busy=answer is not None, everything=words.flag("all"))
         return Drawn(
             state | {"thread": messages, "title": chat.title}, *(chat.settings if knobs else ())
         )

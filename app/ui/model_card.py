@@ -58,7 +58,7 @@ def _about(status: ControllerStatus) -> str:
     return said + detail + _HOW_TO_LOAD
 
 
-def empty_page(model: str) -> str:
+def empty_page(status: ControllerStatus) -> str:
     """What stands where messages will be: one line, three examples, what the model can do."""
     cards = "".join(
         f'<button type="button" class="card example" data-act="example" '
@@ -69,12 +69,15 @@ def empty_page(model: str) -> str:
     )
     return (
         '<section class="empty"><p class="promise">Talk with a picture.</p>'
-        f'<div class="cards">{cards}</div>{_note(model)}</section>'
+        f'<div class="cards">{cards}</div>{_note(status)}</section>'
     )
 
 
-def _note(model: str) -> str:
-    if model != POCKET:
+def _note(status: ControllerStatus) -> str:
+    if status.engine.state == "failed":
+        said = f"The model could not be loaded. {escape(status.engine.detail)}"
+        return f'<p class="ending error">{icon("warn")}{said}</p>'
+    if status.engine.model != POCKET:
         return ""
     return (
         '<p class="note">You are talking with <strong>pocket</strong>, a tiny model for drawings '
@@ -82,8 +85,3 @@ def _note(model: str) -> str:
         '<button type="button" class="link-button" data-act="about-model">load a full LLaVA'
         "</button>.</p>"
     )
-
-
-def failure(detail: str) -> str:
-    """A line for a model that can't answer."""
-    return f'<p class="ending error">{icon("warn")}{escape(detail)}</p>'

@@ -5,6 +5,7 @@ result is inserted as it is. Knows nothing of Gradio, stores and engines.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 
 from app.conversations import ChatMessage
@@ -14,6 +15,7 @@ from app.ui.markdown import render_markdown
 from app.ui.parts import icon, icon_button
 
 SHOWN_TURNS = 60  # of a long conversation; earlier ones on request
+DRAWN_TEXTS = 256  # of finished answers, kept as HTML: each action draws all of a conversation
 _ENDINGS = {
     "length": "Cut at the length you set. Raise it in Settings and answer again.",
     "context": "The model can't read a longer conversation than this. Start a new chat to go on.",
@@ -51,7 +53,7 @@ def _waiting(answer: Answer) -> str:
         return "The model is loading. Your message is kept and will be answered."
     if answer.phase is Phase.IN_LINE:
         return f"Waiting for its turn: place {answer.place} in line"
-    return "Reading"
+    return f"Reading {answer.read:.0%}" if answer.read else "Reading"
 
 
 def _user_turn(message: ChatMessage, busy: bool) -> str:
@@ -84,12 +86,17 @@ def _pictures(message: ChatMessage) -> str:
     )
 
 
+@lru_cache(DRAWN_TEXTS)
+def _finished(text: str) -> str:
+    return render_markdown(text)
+
+
 def _answer_turn(message: ChatMessage, busy: bool) -> str:
     again = "" if busy else icon_button("regenerate", "Answer again", "again")
     return (
         f'<article class="turn assistant" data-testid="bot" data-message="{escape(message.id)}" '
         f'data-text="{escape(message.text)}"><h2 class="unseen">Answer</h2>'
-        f'<div class="answer" data-testid="answer">{render_markdown(message.text)}</div>'
+        f'<div class="answer" data-testid="answer">{_finished(message.text)}</div>'
         f"{_ending(message.finish_reason)}"
         f'<div class="tools">{_versions(message, busy)}'
         f"{icon_button('copy', 'Copy answer', 'copy')}{again}{stats(message.usage)}</div></article>"

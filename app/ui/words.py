@@ -32,12 +32,17 @@ class Words:
             raise InvalidRequest(f"The page sent {key} that are no list of texts: reload it.")
         return values
 
-    def number(self, key: str) -> int:
-        """A whole number, 0 where it is missing."""
-        value = self._data.get(key, 0)
-        if not isinstance(value, int):
-            raise InvalidRequest(f"The page sent a {key} that is no number: reload it.")
-        return value
+    @property
+    def view(self) -> int:
+        """The page's number of this event, to be sent back with what is drawn."""
+        value = self._data.get("view")
+        return value if isinstance(value, int) else 0
+
+    @property
+    def shown(self) -> str | None:
+        """The conversation that the page shows, for what is drawn even where all else is wrong."""
+        value = self._data.get("conversation")
+        return value if isinstance(value, str) else None
 
     def flag(self, key: str) -> bool:
         """Whether something is switched on."""

@@ -16,6 +16,7 @@ class Chat {
     this.trigger = trigger;
     this.conversation = null;
     this.view = 0; // number of the last action
+    this.all = false; // of a long conversation: all messages, not only the last
     this.drawn = 0; // number of the last action that was drawn
     this.composer = new Composer(element, {
       onSend: (message) => this.act("send", message),
@@ -27,8 +28,11 @@ class Chat {
   // Every event tells which conversation is shown, and what the list of chats is searched for.
   act(name, data) {
     const query = document.querySelector(".search input").value;
-    if (name !== "follow" && name !== "search") this.view += 1;
-    this.trigger(name, { conversation: this.conversation, query, view: this.view, ...data });
+    if (name !== "follow" && name !== "search") {
+      this.view += 1;
+      this.composer.notice("");
+    }
+    this.trigger(name, { conversation: this.conversation, query, view: this.view, all: this.all, ...data });
   }
 
   frameActions() {
@@ -90,6 +94,7 @@ class Chat {
 
   move(conversation) {
     const moved = conversation !== this.conversation;
+    if (moved) this.all = false;
     this.conversation = conversation;
     this.writeAddress(moved);
     return moved;

@@ -66,7 +66,7 @@ export function threadActions(chat) {
     "edit": (button) => openEditor(turnOf(button), (text) => chat.act("edit", { message: message(button), text })),
     "regenerate": (button) => chat.act("regenerate", { message: message(button) }),
     "version": (button) => chat.act("version", { message: button.dataset.to }),
-    "earlier": () => chat.act("show", { all: true }),
+    "earlier": () => { chat.all = true; chat.act("show"); },
     "to-end": () => chat.scroll.toEnd(),
   };
 }
