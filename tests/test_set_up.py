@@ -102,43 +102,58 @@ def test_a_shim_without_its_python_is_passed_over(fresh: Fresh) -> None:
     assert "python3.14" not in line
 
 
-def test_the_newest_suitable_python_is_taken_and_the_program_runs(fresh: Fresh) -> None:
+@pytest.fixture(scope="module")
+def newest(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Fresh, subprocess.CompletedProcess[str]]:
+    """A checkout where `make run` was said for the first time, and what came of it."""
+    fresh = Fresh(tmp_path_factory.mktemp("newest"))
     fresh.has_python("python3.13", UNSUITABLE.replace("{version}", "3.13.0t"))
     fresh.has_python("python3.12")
     fresh.has_python("python3.11", "echo must not be asked >&2; exit 9")
-    done = fresh.make("run", "ARGS=--port 8000 'two words'")
+    return fresh, fresh.make("run", "ARGS=--port 8000 'two words'")
+
+
+@pytest.fixture
+def set_up(fresh: Fresh, newest: tuple[Fresh, object]) -> Fresh:
+    """A checkout of the test's own that is set up already."""
+    shutil.copytree(newest[0].root / ".venv", fresh.root / ".venv", symlinks=True)
+    return fresh
+
+
+def test_the_newest_suitable_python_is_taken_and_the_program_runs(
+    newest: tuple[Fresh, subprocess.CompletedProcess[str]],
+) -> None:
+    done = newest[1]
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "ran ['--port', '8000', 'two words']"
     assert "Making a private environment" in done.stdout
+    assert done.stdout.splitlines()[-1] == "ran ['--port', '8000', 'two words']"
 
-    # Set up already: silent, and without pip, so without a network.
-    shutil.rmtree(next((fresh.root / ".venv").glob("lib/*/site-packages/pip")))
-    again = fresh.make("run")
-    assert (again.returncode, again.stdout, again.stderr) == (0, "ran []\n", "")
 
-    # A changed list is installed again, and what can't be had is said in one line.
-    (fresh.root / "requirements.txt").write_text(MISSING)
-    line = error_line(fresh.make("run"))
+def test_a_later_start_is_silent_and_needs_neither_pip_nor_network(set_up: Fresh) -> None:
+    shutil.rmtree(next((set_up.root / ".venv").glob("lib/*/site-packages/pip")))
+    done = set_up.make("run")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ran []\n", "")
+
+
+def test_a_changed_list_is_installed_and_what_can_not_be_had_is_said(set_up: Fresh) -> None:
+    whole = (set_up.root / "requirements.txt").read_text()
+    (set_up.root / "requirements.txt").write_text(MISSING)
+    line = error_line(set_up.make("run", PIP_NO_INDEX="1"))
     assert "requirements.txt was not installed" in line
     assert "is there a network?" in line
+    # An installation that broke off is not taken for a whole one.
+    (set_up.root / "requirements.txt").write_text(whole)
+    assert "Installing requirements.txt" in set_up.make("run").stdout
 
 
-def test_an_interrupted_installation_is_not_taken_for_a_whole_one(fresh: Fresh) -> None:
-    fresh.has_python("python3")
-    assert fresh.make("run").returncode == 0
-    whole = (fresh.root / "requirements.txt").read_text()
-    (fresh.root / "requirements.txt").write_text(MISSING)
-    assert fresh.make("run", PIP_NO_INDEX="1").returncode != 0
-    (fresh.root / "requirements.txt").write_text(whole)
-    assert "Installing requirements.txt" in fresh.make("run").stdout
-
-
-def test_a_broken_environment_is_made_anew(fresh: Fresh) -> None:
-    fresh.has_python("python3")
-    broken = fresh.root / ".venv" / "bin" / "python"
-    broken.parent.mkdir(parents=True)
+def test_a_broken_environment_is_made_anew(set_up: Fresh) -> None:
+    set_up.has_python("python3")
+    broken = set_up.root / ".venv" / "bin" / "python"
+    broken.unlink()
     broken.symlink_to("/nowhere/python3")
-    assert fresh.make("run").returncode == 0
+    done = set_up.make("run")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "ran []")
 
 
 def test_a_folder_that_can_not_be_written_is_said(fresh: Fresh) -> None:

@@ -21,7 +21,7 @@ async def missing(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_an_api_request_is_one_line_of_sizes_and_times(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "app.logs"):
         async with client(RequestLog(hello)) as http:
             await http.post("/v1/chat/completions?q=canary", content=b"canary")
             await http.get("/a-page")
@@ -32,7 +32,7 @@ async def test_an_api_request_is_one_line_of_sizes_and_times(
 async def test_a_failed_page_request_is_logged_without_names(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "app.logs"):
         async with client(RequestLog(missing)) as http:
             await http.get("/gradio_api/file=/tmp/canary.png")
     lines = [record.getMessage() for record in caplog.records if record.name == "app.logs"]
@@ -41,7 +41,7 @@ async def test_a_failed_page_request_is_logged_without_names(
 
 
 async def test_asking_whether_it_is_ready_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "app.logs"):
         async with client(RequestLog(missing)) as http:
             await http.get("/ready")
     assert [record for record in caplog.records if record.name == "app.logs"] == []
