@@ -7,6 +7,7 @@ set, with the one shape of errors.
 from fastapi import APIRouter, FastAPI
 
 from app.api import completions, errors, health, media, metrics, models
+from app.api.body import Memory
 from app.errors import NotFound
 
 __all__ = ["mount", "router"]
@@ -28,5 +29,6 @@ async def unknown(path: str) -> None:
 
 def mount(app: FastAPI) -> None:
     """Put the API into `app`."""
+    app.state.memory = Memory()
     errors.install(app)
     app.include_router(router)

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from app.api import event_stream
+from app.api.body import Body, Memory
 from app.api.dependencies import ControllerOf, OwnerOf
 from app.api.event_stream import Chunk, EventStream, gone
 from app.api.feed import Feed
@@ -23,7 +24,6 @@ from app.refusal import refusal
 
 router = APIRouter()
 
-BODY_WITHIN = 30.0  # seconds for the next piece of a body to come
 # OpenAI knows one reason for every limit.
 _REASONS: dict[FinishReason, str] = {"stop": "stop", "length": "length", "context": "length"}
 
@@ -33,14 +33,17 @@ async def complete(request: Request, controller: ControllerOf, owner: OwnerOf) -
     """Answer a conversation, whole or as a stream of chunks."""
     controller.check()  # before the body is waited for and its pictures are read
     _check_content_type(request)
-    body = await _body(request)
-    if body is None:
-        return refusal(408, "request_timeout", "The rest of the request did not come in time.")
-    asked = await asyncio.to_thread(parse, body)
-    controller.check(asked.model)
-    messages = await read_turns(asked.turns)
-    chat = ChatRequest(messages, asked.sampling, asked.model, owner)
-    feed = Feed(controller.stream(chat))
+    memory: Memory = request.app.state.memory
+    with Body(request, memory) as body:
+        try:
+            content = await body.read()
+        except TimeoutError:
+            return refusal(408, "request_timeout", "The rest of the request did not come in time.")
+        asked = await asyncio.to_thread(parse, content)
+        controller.check(asked.model)
+        chat = ChatRequest(await read_turns(asked.turns), asked.sampling, asked.model, owner)
+    size = sum(len(picture.data) for picture in chat.pictures)
+    feed = Feed(memory.hold(size, controller.stream(chat)))
     shape = _Shape(controller.models()[0], asked)
     try:
         if asked.stream:
@@ -56,20 +59,6 @@ def _check_content_type(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise InvalidRequest("The body's Content-Type is application/json, and this one's isn't.")
-
-
-async def _body(request: Request) -> bytes | None:
-    """The whole body, or None where nothing came for too long."""
-    pieces = request.stream().__aiter__()
-    body = bytearray()
-    try:
-        while True:
-            async with asyncio.timeout(BODY_WITHIN):
-                body += await anext(pieces)
-    except StopAsyncIteration:
-        return bytes(body)
-    except TimeoutError:
-        return None
 
 
 async def _soon(feed: Feed) -> Event | None:

@@ -10,7 +10,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 
-from app.api import completions, event_stream
+from app.api import body as body_module
+from app.api import event_stream
 from app.engine import EchoEngine
 from app.engine.base import EngineStatus
 from app.errors import EngineError
@@ -329,7 +330,7 @@ async def test_pings_lose_nothing_of_the_answer(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_body_that_stops_coming_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(completions, "BODY_WITHIN", 0.02)
+    monkeypatch.setattr(body_module, "NEXT_WITHIN", 0.02)
     wire = Wire(body())
     wire.inbox = [{"type": "http.request", "body": b"{", "more_body": True}]
     await wire.run(application())
@@ -398,6 +399,26 @@ async def test_of_a_burst_each_is_served_or_refused_at_once() -> None:
         assert response.status_code == 200 or int(response.headers["retry-after"]) >= 1
     status = app.state.controller.status()
     assert (status.active, status.waiting) == (0, 0)
+
+
+async def test_what_requests_hold_is_bounded_and_given_back() -> None:
+    engine = Gated()
+    app = application(engine)
+    memory = app.state.memory
+    content = body() | {"messages": with_pictures("look", data_url())}
+    size = len(json.dumps(content, separators=(",", ":")))
+    running = asyncio.create_task(post(app, content))
+    await until(lambda: app.state.controller.status().active == 1)
+    assert 0 < memory.held < size
+    memory.most = memory.held + 100
+    refused = await post(app, content)
+    assert refused.status_code == 429
+    assert "pictures" in message(refused)
+    memory.most = 10**6
+    engine.go.set()
+    assert (await running).status_code == 200
+    assert (await post(app, body(temperature=9))).status_code == 400
+    assert memory.held == 0
 
 
 async def test_what_the_framework_refuses_has_the_same_shape() -> None:
