@@ -8,11 +8,12 @@ of the tokenizer that knows no special tokens. For ordinary text the ids are tho
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer as Backend
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, LlamaTokenizer
 
 from model.config import LlavaConfig
 from model.conversation import IMAGE_MARK, Image, Part, Text
@@ -25,19 +26,22 @@ class Tokenizer:
 
     def __init__(self, folder: Path, config: LlavaConfig) -> None:
         self.image_token_index = config.image_token_index
-        try:
-            self._hub: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-            backend: Backend = self._hub.backend_tokenizer
-        except Exception as error:  # transformers raises what it likes
-            raise CheckpointError("The checkpoint's tokenizer can't be read: tokenizer.json is missing or damaged.") from error
-        self._added = {str(token): number for number, token in self._hub.added_tokens_decoder.items()}
-        self._reserved = {*self._added.values(), *self._hub.all_special_ids, self.image_token_index}
-        self._control = re.compile("|".join(re.escape(t) for t in sorted(self._added, key=len, reverse=True)) or r"(?!)")
-        self._start = _without_control(backend, goes_on=False)
-        self._later = _without_control(backend, goes_on=True)
+        self._hub = _read(folder)
+        added = self._hub.added_tokens_decoder
+        self._added = {str(token): number for number, token in added.items()}
+        self._hidden = frozenset(number for number, token in added.items() if token.special)
+        self._reserved = {
+            *self._added.values(),
+            *self._hub.all_special_ids,
+            config.image_token_index,
+        }
+        longest_first = sorted(self._added, key=len, reverse=True)
+        self._control = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._start, self._later = _without_control(self._hub.backend_tokenizer)
         self._opening = self._beginning_of_text()
         self.vocab_size = len(self._hub)
-        self.eos_ids = frozenset({*config.eos_token_ids, *({self._hub.eos_token_id} - {None})})
+        eos = self._hub.eos_token_id
+        self.eos_ids = frozenset(config.eos_token_ids) | ({eos} if eos is not None else set())
 
     def encode_parts(self, parts: Sequence[Part]) -> list[int]:
         """Ids of a template's parts, the image id once for each picture.
@@ -45,31 +49,31 @@ class Tokenizer:
         Raises PromptError for a text that can't be kept apart from control tokens.
         """
         ids = list(self._opening)
-        after_image = True
+        afresh = True  # the piece after an image, as the first, is tokenised as a text's beginning
         for run in _runs(parts, self._control):
             if isinstance(run, Image):
                 ids.append(self.image_token_index)
             elif isinstance(run, Text):
-                ids += self._plain(run.text, self._start if after_image else self._later)
-            else:
+                ids += self._plain(run.text, self._start if afresh else self._later)
+            elif [self._added[run]] != ids:  # a checkpoint's own template may begin the text itself
                 ids.append(self._added[run])
-            after_image = isinstance(run, Image)
+            afresh = isinstance(run, Image) or ids == self._opening
         return ids
 
     def encode_rendered(self, prompt: str) -> list[int]:
-        """Ids of a whole formatted prompt as `AutoTokenizer` gives them, special tokens read as such.
+        """Ids of a whole formatted prompt as `AutoTokenizer` gives them, special tokens and all.
 
-        Where the tokenizer has no `<image>` token, as in the original LLaVA layout, the prompt is
-        cut at the marks as `tokenizer_image_token` does.
+        In the original LLaVA layout, and wherever `<image>` is no token, the prompt is cut at the
+        marks as LLaVA does.
         """
         mark = self._added.get(IMAGE_MARK)
-        if mark is None:
+        if mark is None or self.image_token_index < 0:
             return self.tokenizer_image_token(prompt)
         ids: list[int] = self._hub(prompt)["input_ids"]
         return [self.image_token_index if token == mark else token for token in ids]
 
     def tokenizer_image_token(self, prompt: str) -> list[int]:
-        """LLaVA's own way: each piece between marks alone, one beginning-of-text, an id for each mark."""
+        """LLaVA's own way: each piece between marks alone, one beginning-of-text, marks between."""
         pieces = [self._hub(piece)["input_ids"] for piece in prompt.split(IMAGE_MARK)]
         skip = len(self._opening)
         ids = list(self._opening)
@@ -79,12 +83,15 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids, special tokens left out."""
-        text: str = self._hub.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text: str = self._hub.decode(
+            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
         return text
 
     def detokenizer(self, stop: Sequence[str] = ()) -> Detokenizer:
-        """A fresh stream of text for one answer."""
-        return Detokenizer(self.decode, stop)
+        """A fresh stream of text for one answer, which ends at any of the strings `stop`."""
+        ends = frozenset(self._added[text] for text in stop if text in self._added)
+        return Detokenizer(self.decode, stop, hidden=self._hidden, ends=ends)
 
     def _beginning_of_text(self) -> list[int]:
         """The ids that the tokenizer puts before every text."""
@@ -94,15 +101,44 @@ class Tokenizer:
 
     def _plain(self, text: str, backend: Backend) -> list[int]:
         """Ids of text in which nothing is control."""
-        ids: list[int] = backend.encode(text, add_special_tokens=False).ids
+        try:
+            ids: list[int] = backend.encode(text, add_special_tokens=False).ids
+        except (TypeError, UnicodeError) as error:
+            raise PromptError("The text holds half a character: write that place anew.") from error
         if self._reserved.isdisjoint(ids):
             return ids
-        # A reserved token is a word of the vocabulary as well: cut it in two, wherever it stands.
-        cut = self._control.search(text)
-        if cut is None or len(cut[0]) < 2:
-            raise PromptError("The text holds a character that this model's tokenizer reserves for control.")
-        middle = cut.start() + len(cut[0]) // 2
-        return self._plain(text[:middle], backend) + self._plain(text[middle:], self._later)
+        if len(text) < 2:
+            raise PromptError("The text holds a character that the model keeps for control.")
+        # A reserved token is a word of the vocabulary as well: cut it, wherever it stands.
+        middles = {sum(match.span()) // 2 for match in self._control.finditer(text)}
+        places = sorted((middles or {len(text) // 2}) - {0}) or [len(text) // 2]
+        pieces = [text[a:b] for a, b in pairwise([0, *places, len(text)])]
+        first = self._plain(pieces[0], backend)
+        return [
+            *first,
+            *(token for piece in pieces[1:] for token in self._plain(piece, self._later)),
+        ]
+
+
+def _read(folder: Path) -> Any:
+    """transformers' tokenizer of the folder, from its files alone."""
+    given = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        if (folder / "tokenizer.json").exists() or not (folder / "tokenizer.model").exists():
+            return AutoTokenizer.from_pretrained(str(folder), **given)
+        # From SentencePiece's own file, AutoTokenizer makes one that forgets a text's first space.
+        return LlamaTokenizer.from_pretrained(str(folder), **given, **_original_flags(folder))
+    except Exception as error:  # transformers raises what it likes
+        raise CheckpointError(
+            "The checkpoint's tokenizer can't be read: tokenizer.json is missing or damaged."
+        ) from error
+
+
+def _original_flags(folder: Path) -> dict[str, bool]:
+    """What transformers 4, which such checkpoints were trained with, took where nothing is said."""
+    written = folder / "tokenizer_config.json"
+    settings = json.loads(written.read_text(encoding="utf-8")) if written.exists() else {}
+    return {flag: settings.get(flag) is not False for flag in ("add_bos_token", "legacy")}
 
 
 def _runs(parts: Sequence[Part], control: re.Pattern[str]) -> Iterator[Image | Text | str]:
@@ -132,11 +168,11 @@ def _runs(parts: Sequence[Part], control: re.Pattern[str]) -> Iterator[Image | T
 def _cut(text: str, control: re.Pattern[str]) -> list[Image | str]:
     """A control string in pieces, each a token of its own or plain."""
     places = [0, *(p for match in control.finditer(text) for p in match.span()), len(text)]
-    return [text[a:b] for a, b in zip(places, places[1:], strict=False) if a < b]
+    return [text[a:b] for a, b in pairwise(places) if a < b]
 
 
-def _without_control(backend: Backend, *, goes_on: bool) -> Backend:
-    """A copy that knows no added tokens. `goes_on`: for a piece that doesn't begin the text.
+def _without_control(backend: Backend) -> tuple[Backend, Backend]:
+    """Copies that know no added tokens, for a piece that begins a text and for one that goes on.
 
     Llama's `prepend_scheme: first` puts a space before a text's first word only; a piece after a
     control token must not get one.
@@ -144,9 +180,10 @@ def _without_control(backend: Backend, *, goes_on: bool) -> Backend:
     state = json.loads(backend.to_str())
     state["added_tokens"] = []
     state["post_processor"] = state["truncation"] = state["padding"] = None
-    if goes_on:
-        _never_prepend(state.get("pre_tokenizer"))
-    return Backend.from_str(json.dumps(state))
+    written = json.dumps(state)
+    _never_prepend(state.get("pre_tokenizer"))
+    start, later = Backend.from_str(written), json.dumps(state)
+    return start, start if later == written else Backend.from_str(later)
 
 
 def _never_prepend(step: Any) -> None:

@@ -1,172 +1,246 @@
 """Ids against LLaVA's own, and text that tries to be control, on real tokenizers of each kind."""
 
+import contextlib
 import json
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer as Backend
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer as Backend
+from transformers import AutoTokenizer
 
-from model.conversation import Control, Image, Text, get_template
-from model.detokenizer import Detokenizer
+from model.conversation import Control, Image, Part, Text, get_template
+from model.errors import CheckpointError, PromptError
 from model.tokenizer import Tokenizer
+from model.training.vocabulary import Encoder
+from tests.tokenizer_files import KINDS, write_tokenizer
 
-CORPUS = [
-    get_template("v1").system, "USER: What is in the image? ASSISTANT: A red star and two blue circles.",
-    "[INST] Describe it [/INST] Hello there. user assistant system Answer the questions.", "the quick brown fox\njumps",
-] * 20  # fmt: skip
-BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+OUTSIDE = 5000  # an image id that no vocabulary has, as the original layout's -200
 
 
-@dataclass
 class Config:
-    image_token_index: int
-    eos_token_ids: tuple[int, ...] = ()
+    """What a tokenizer reads of a LlavaConfig."""
+
+    def __init__(self, image_token_index: int, eos_token_ids: tuple[int, ...] = ()) -> None:
+        self.image_token_index = image_token_index
+        self.eos_token_ids = eos_token_ids
 
 
-def llama(kind):
-    """A Llama-like BPE: `always` and `first` are Metaspace's schemes, `legacy` its older normalizer."""
-    tokenizer = Backend(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
-    prepared = Backend(models.BPE(unk_token="<unk>", byte_fallback=True))
-    prepared.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
-    prepared.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=600, special_tokens=["<unk>", "<s>", "</s>", *BYTES]))
-    state = json.loads(prepared.to_str())["model"]
-    merges = [tuple(m) for m in state["merges"]]
-    tokenizer.model = models.BPE(vocab=state["vocab"], merges=merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True)
-    if kind == "legacy":
-        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-    else:
-        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=kind, split=False)
-    tokenizer.decoder = decoders.Sequence(
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
-    )
-    tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t in ("<unk>", "<s>", "</s>")])
-    tokenizer.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])
-    return tokenizer, {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+def read(folder: Path, image_token_index: int, eos: tuple[int, ...] = ()) -> Tokenizer:
+    config: Any = Config(image_token_index, eos)
+    return Tokenizer(folder, config)
 
 
-def qwen():
-    tokenizer = Backend(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=500, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    tokenizer.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
-    return tokenizer, {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+@pytest.fixture(
+    scope="module",
+    params=[(kind, image) for kind in KINDS for image in (True, False)],
+    ids=lambda param: f"{param[0]}-{'hf' if param[1] else 'original'}",
+)
+def folder(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each kind with an `<image>` token (llava-hf), and without (the original layout)."""
+    kind, image = request.param
+    path = tmp_path_factory.mktemp("tokenizer")
+    write_tokenizer(path, kind, image=image)
+    return path
 
 
-KINDS = {"first": lambda: llama("first"), "always": lambda: llama("always"), "legacy": lambda: llama("legacy"), "qwen": qwen}
+@pytest.fixture(scope="module")
+def tokenizer(folder: Path) -> Tokenizer:
+    image = read(folder, OUTSIDE)._added.get("<image>", OUTSIDE)
+    return read(folder, image)
 
 
-def save(folder, tokenizer, config):
-    tokenizer.save(str(folder / "tokenizer.json"))
-    written = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **config}
-    (folder / "tokenizer_config.json").write_text(json.dumps(written))
+def hub_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    ids: list[int] = tokenizer._hub(text)["input_ids"]
+    return ids
 
 
-@pytest.fixture(scope="module", params=[(k, m) for k in KINDS for m in (True, False)], ids=lambda p: f"{p[0]}-{'hf' if p[1] else 'original'}")
-def tokenizer(request, tmp_path_factory):
-    """Each kind with an `<image>` token and an unmarked added one (llava-hf), and without (original)."""
-    folder = tmp_path_factory.mktemp("tokenizer")
-    backend, config = KINDS[request.param[0]]()
-    if request.param[1]:
-        backend.add_special_tokens([AddedToken("<image>", normalized=False)])
-        backend.add_tokens([AddedToken("<tool>", normalized=False)])
-    save(folder, backend, config)
-    image = backend.token_to_id("<image>") if request.param[1] else backend.get_vocab_size() + 5
-    return Tokenizer(folder, Config(image))
+def llavas_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """`tokenizer_image_token` of llava/mm_utils.py, in other words."""
+    pieces = [hub_ids(tokenizer, piece) for piece in prompt.split("<image>")]
+    bos = tokenizer._hub.bos_token_id
+    begins = bos is not None and pieces[0][:1] == [bos]
+    ids = pieces[0]
+    for piece in pieces[1:]:
+        ids = [*ids, tokenizer.image_token_index, *piece[begins:]]
+    return ids
 
 
-TEMPLATE_OF = {"first": "v1", "always": "v1", "legacy": "v1", "qwen": "qwen_1_5"}
-WORDS = ["What", "is", "red?", " star", "\n", "Hello there.", "USER:", "ASSISTANT: x", "größe", "猫", "  ", "a", "🙂", "1+1=2"]
+WORDS = ["What", "is", "red?", " star", "\n", "Hello there.", "USER:", "ASSISTANT: x", "größe"]
+WORDS += ["猫", "  ", "a", "🙂", "1+1=2", "\t", "[INST]", "###", "e\u0301", "{0}"]
 
 
-def turns(rng):
+def conversation(rng: random.Random) -> Iterator[dict[str, Any]]:
+    if rng.random() < 0.3:
+        yield {"role": "system", "content": rng.choice(["Be brief.", "S\n\nT"])}
     for place in range(rng.randint(1, 4)):
-        images = rng.choice((0, 0, 1, 2))
-        text = " ".join(rng.choices(WORDS, k=rng.randint(1, 6))).strip() or "x"
-        yield {"role": "user", "content": [{"type": "image"}] * images + [{"type": "text", "text": text}]}
-        yield {"role": "assistant", "content": f"Answer {place}."}
+        text = " ".join(rng.choices(WORDS, k=rng.randint(1, 6))) + rng.choice(["", " ", "?"])
+        images = [{"type": "image"}] * rng.choice((0, 0, 1, 2))
+        yield {"role": "user", "content": [*images, {"type": "text", "text": text}]}
+        yield {
+            "role": "assistant",
+            "content": rng.choice([f"Answer {place}.", "Ja, größe 猫 ", ""]),
+        }
 
 
-@pytest.mark.parametrize("name", ["v1", "llava_v0", "mistral_instruct", "llama_2", "chatml_direct", "qwen_1_5"])
-def test_ids_of_ordinary_text_are_llavas_own(tokenizer, name):
+FORMS = ["v1", "v1_mmtag", "llava_v0", "mistral_instruct", "llama_2", "chatml_direct", "qwen_1_5"]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_ids_of_ordinary_text_are_llavas_own(tokenizer: Tokenizer, name: str) -> None:
     rng = random.Random(name)
-    for _ in range(60):
-        messages = list(turns(rng))
-        template = get_template(name)
-        assert tokenizer.encode_parts(template.parts(messages)) == tokenizer.tokenizer_image_token(template.render(messages))
+    template = get_template(name)
+    for _ in range(40):
+        messages = list(conversation(rng))
+        ids = llavas_ids(tokenizer, template.render(messages))
+        assert tokenizer.encode_parts(template.parts(messages)) == ids
 
 
-HOSTILE = ["<image>", "</s>", "<s>", "<unk>", "<|im_end|>", "<|im_start|>system\n", "<|endoftext|>", "<tool>", "<0x0A>", "▁", "<ima", "ge>", "<pad>"]
+def test_the_original_way_cuts_at_the_marks(tokenizer: Tokenizer) -> None:
+    prompt = "USER: <image>\nHi <image> there</s> ASSISTANT:"
+    assert tokenizer.tokenizer_image_token(prompt) == llavas_ids(tokenizer, prompt)
+    assert tokenizer.tokenizer_image_token("<image>") == llavas_ids(tokenizer, "<image>")
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=6)), max_size=8).map("".join))
-def test_text_yields_no_control_and_no_image(tokenizer, text):
-    ids = tokenizer.encode_parts([Text(text)])
-    assert tokenizer._reserved.isdisjoint(ids[len(tokenizer._opening) :])
+def test_a_rendered_prompt_is_read_as_transformers_reads_it(folder: Path) -> None:
+    prompt = "USER: <image>\nHi <image> there.</s>USER: x</s> ASSISTANT:"
+    added = read(folder, OUTSIDE)._added
+    if "<image>" not in added or not (folder / "tokenizer.json").exists():
+        return
+    expected = AutoTokenizer.from_pretrained(str(folder))(prompt)["input_ids"]
+    assert read(folder, added["<image>"]).encode_rendered(prompt) == expected
+    moved = [OUTSIDE if token == added["<image>"] else token for token in expected]
+    assert read(folder, OUTSIDE).encode_rendered(prompt) == moved
+
+
+def test_a_rendered_prompt_of_the_original_layout_is_read_in_llavas_way(folder: Path) -> None:
+    prompt = "USER: <image>\nHi <image> there. ASSISTANT:"
+    tokenizer = read(folder, -200)
+    assert tokenizer.encode_rendered(prompt) == llavas_ids(tokenizer, prompt)
+    assert tokenizer.encode_rendered(prompt).count(-200) == 2
+
+
+def test_sentencepiece_files_give_sentencepieces_own_ids(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, "sentencepiece", image=False)
+    reference = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
+    tokenizer = read(tmp_path, -200)
+    for text in ("USER: ", "\nWhat is it? ASSISTANT:", "größe 猫  two", "a"):
+        assert tokenizer.tokenizer_image_token(text) == [1, *reference.encode(text)]
+
+
+def test_the_bundled_models_prompts_are_those_it_was_trained_on(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, "words", image=True)
+    backend = Backend.from_file(str(tmp_path / "tokenizer.json"))
+    backend.add_special_tokens(["<pad>"])
+    encoder, template = Encoder(backend), get_template("v1")
+    assert encoder.image is not None
+    tokenizer = read(tmp_path, encoder.image)
+    picture: dict[str, Any] = {
+        "role": "user",
+        "content": [{"type": "image"}, {"type": "text", "text": "What?"}],
+    }
+    answer = {"role": "assistant", "content": "A red star."}
+    ids = tokenizer.encode_parts(template.parts([picture, answer, picture]))
+    assert ids == [
+        *(encoder.bos, *encoder(f"{template.system} USER:"), *encoder(""), encoder.image),
+        *(*encoder("\nWhat? ASSISTANT:"), *encoder("A red star."), encoder.eos),
+        *(*encoder("USER: "), encoder.image, *encoder("\nWhat? ASSISTANT:")),
+    ]
+
+
+HOSTILE = ["<image>", "</s>", "<s>", "<unk>", "<|im_end|>", "<|im_start|>system\n", "<|endoftext|>"]
+HOSTILE += ["<tool>", "<0x0A>", "▁", "<ima", "ge>", "<pad>", "\u200b", "\uff1cimage\uff1e", "\x00"]
+hostile_text = st.lists(
+    st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=["Cs"])))
+).map("".join)
+
+
+@settings(max_examples=50, deadline=None)
+@given(hostile_text, st.sampled_from(FORMS), st.integers(0, 2))
+def test_text_yields_no_control_and_no_image(
+    tokenizer: Tokenizer, text: str, name: str, images: int
+) -> None:
+    def reserved(said: str) -> list[int]:
+        content = [{"type": "image"}] * images + [{"type": "text", "text": said}]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": said}]
+        messages.append({"role": "user", "content": content})
+        messages += [{"role": "assistant", "content": said}, {"role": "user", "content": content}]
+        parts = get_template(name).parts(messages)
+        return [i for i in tokenizer.encode_parts(parts) if i in tokenizer._reserved]
+
+    assert reserved(f"x{text}") == reserved("x")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_text_that_looks_like_control_comes_back_as_it_was_written(tokenizer, text):
+def test_text_that_looks_like_control_comes_back_as_it_was_written(
+    tokenizer: Tokenizer, text: str
+) -> None:
     ids = tokenizer.encode_parts([Text(f"say {text} now")])
     assert tokenizer.decode(ids).replace("▁", " ") == f"say {text} now".replace("▁", " ")
 
 
-def test_control_and_images_have_ids_of_their_own(tokenizer):
+def test_a_control_token_that_is_a_word_of_the_vocabulary_too_is_cut(tmp_path: Path) -> None:
+    """Merges that spell `<s>` would give its id although nothing is looked up as special."""
+    write_tokenizer(tmp_path, "words", image=True)
+    written = json.loads((tmp_path / "tokenizer.json").read_text())
+    vocabulary = written["model"]["vocab"]
+    for piece in ("<", "s", ">", "<s"):
+        vocabulary.setdefault(piece, len(vocabulary) + 10)
+    written["model"]["merges"] += [["<", "s"], ["<s", ">"]]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(written))
+    tokenizer = read(tmp_path, OUTSIDE)
+    assert 1 in tokenizer._start.encode("x<s>", add_special_tokens=False).ids
+    for text in ("x<s>", "<s>" * 3000):
+        assert 1 not in tokenizer.encode_parts([Text(text)])[1:]
+
+
+def test_half_a_character_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(PromptError, match="half a character"):
+        tokenizer.encode_parts([Text("a\ud83d")])
+
+
+def test_control_and_images_have_ids_of_their_own(tokenizer: Tokenizer) -> None:
     end = next(t for t in ("</s>", "<|im_end|>") if t in tokenizer._added)
     ids = tokenizer.encode_parts([Image(0), Text("x"), Control(end)])
     assert ids.count(tokenizer.image_token_index) == 1
     assert ids[-1] == tokenizer._added[end] and ids[-1] in tokenizer.eos_ids
 
 
-def test_a_rendered_prompt_has_an_image_id_for_each_mark(tokenizer):
-    ids = tokenizer.encode_rendered("USER: <image>\nHi <image> ASSISTANT:")
-    assert ids.count(tokenizer.image_token_index) == 2
+def test_a_template_that_writes_the_beginning_of_text_itself_gets_one(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, "legacy", image=False)
+    tokenizer = read(tmp_path, OUTSIDE)
+    parts: list[Part] = [Control("<s>"), Control("USER: "), Text("Hi"), Control("<s>")]
+    ids = tokenizer.encode_parts(parts)
+    assert ids == [*tokenizer.encode_parts(parts[1:3]), 1] and ids.count(1) == 2
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.text(max_size=30), st.integers(0, 5))
-def test_the_stream_of_text_equals_the_whole(tokenizer, text, spaces):
-    ids = tokenizer.encode_parts([Text(" " * spaces + text)])[len(tokenizer._opening) :]
-    stream = tokenizer.detokenizer()
-    pieces = [stream.add(token) for token in ids]
-    assert "".join(pieces) + stream.finish() == tokenizer.decode(ids)
-    assert not any(piece.endswith("\ufffd") for piece in pieces)
+def test_the_ends_of_an_answer_are_the_checkpoints_and_the_tokenizers(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, "first", image=True)
+    tokenizer = read(tmp_path, OUTSIDE, eos=(7, 9))
+    assert tokenizer.eos_ids == {2, 7, 9}
+    assert tokenizer.vocab_size == len(AutoTokenizer.from_pretrained(str(tmp_path)))
 
 
-def test_half_a_character_waits_for_its_other_half(tokenizer):
-    ids = tokenizer.encode_parts([Text("a 🙂 b")])[len(tokenizer._opening) :]
-    stream = tokenizer.detokenizer()
-    assert all("\ufffd" not in stream.add(token) for token in ids)
+@pytest.mark.parametrize("damaged", [None, "", "{}", '{"version": "1.0", "model": 3}'])
+def test_a_tokenizer_that_is_no_tokenizer_is_refused(tmp_path: Path, damaged: str | None) -> None:
+    if damaged is not None:
+        (tmp_path / "tokenizer.json").write_text(damaged)
+    with pytest.raises(CheckpointError, match="tokenizer"):
+        read(tmp_path, OUTSIDE)
 
 
-def feed(text, stop, size=1):
-    stream = Detokenizer(lambda ids: "".join(map(chr, ids)), stop)
-    return "".join(stream.add(ord(c)) for c in text) + stream.finish(), stream.stopped
-
-
-@pytest.mark.parametrize(
-    ("text", "stop", "said", "stopped"),
-    [
-        ("Hello</s>USER", ["</s>"], "Hello", True),
-        ("Hello</", ["</s>"], "Hello</", False),
-        ("a###b", ["###"], "a", True),
-        ("a##b#", ["###"], "a##b#", False),
-        ("xaab", ["aab", "b"], "x", True),
-        ("nothing", ["</s>", ""], "nothing", False),
-    ],
-)
-def test_stop_strings_end_the_text_and_never_leak(text, stop, said, stopped):
-    assert feed(text, stop) == (said, stopped)
-
-
-def test_nothing_of_a_stop_string_is_shown_before_it_is_whole():
-    stream = Detokenizer(lambda ids: "".join(map(chr, ids)), ["USER:"])
-    shown = "".join(stream.add(ord(c)) for c in "ok USER")
-    assert shown == "ok "
-    assert stream.add(ord(":")) == "" and stream.stopped and stream.add(ord("x")) == ""
+def test_code_that_comes_with_a_tokenizer_never_runs(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, "first", image=True)
+    trace = tmp_path / "ran"
+    (tmp_path / "evil.py").write_text(f"open({str(trace)!r}, 'w').close()\nclass T: pass\n")
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    settings |= {"tokenizer_class": "T", "auto_map": {"AutoTokenizer": ["evil.T", "evil.T"]}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    with contextlib.suppress(CheckpointError):
+        read(tmp_path, OUTSIDE)
+    assert not trace.exists()
