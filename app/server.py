@@ -162,7 +162,7 @@ def _mount_page(app: FastAPI, settings: Settings) -> None:
     page = ui.build_page(app.state.conversations, app.state.controller, settings)
     page.has_launched = True  # without it Gradio serves whatever file an event names
     app.include_router(ui.router)
-    options = ui.mount_options(settings) | {"app_kwargs": NO_DOCS}
+    options = ui.mount_options(settings) | {"app_kwargs": dict(NO_DOCS)}  # Gradio adds to it
     gradio.mount_gradio_app(app, page, path="/", **options)
 
 

@@ -164,7 +164,8 @@ def test_settings_that_do_not_fit_are_said_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_gradio_is_mounted_with_its_doors_shut(tmp_path: Path) -> None:
+@pytest.mark.parametrize("time", ["first", "second"])  # one application leaves the next alone
+async def test_gradio_is_mounted_with_its_doors_shut(tmp_path: Path, time: str) -> None:
     app = build(Settings(engine="echo", data_dir=tmp_path))
     parts: list[Any] = [getattr(route, "app", None) for route in app.routes]
     [page] = [part.get_blocks() for part in parts if hasattr(part, "get_blocks")]
