@@ -77,7 +77,9 @@ def enumeration(things: Iterable[Thing]) -> str:
         kinds[thing.color, thing.shape] = kinds.get((thing.color, thing.shape), 0) + 1
     return join(
         [
-            article(f"{color} {shape}") if count == 1 else f"{NUMBER_WORDS[count]} {color} {plural(shape)}"
+            article(f"{color} {shape}")
+            if count == 1
+            else f"{NUMBER_WORDS[count]} {color} {plural(shape)}"
             for (color, shape), count in kinds.items()
         ]
     )
@@ -128,7 +130,7 @@ class Speaker:
             said = getattr(self, f"_{kind}")(scene) if kind not in FOLLOW_UPS else None
             self.scenes, self.it, self.last = saved
             return (self._about(said[0], which), said[1]) if said else None
-        return getattr(self, f"_{kind}")(scene)  # type: ignore[no-any-return]
+        return getattr(self, f"_{kind}")(scene)
 
     def _without_picture(self, kind: str) -> Said | None:
         """Any question about a picture while there is none."""
@@ -157,11 +159,32 @@ class Speaker:
 
     def _about(self, question: str, which: str) -> str:
         """The question, asked of the picture named `which`."""
-        for word in ("picture", "image", "drawing", "photo", "scene", "figure", "canvas", "graphic"):
-            for before in (f"in the {word}", f"on the {word}", f"in this {word}", f"on this {word}", f"of the {word}", f"of this {word}", f"the {word}", f"this {word}", f"my {word}"):
+        for word in (
+            "picture",
+            "image",
+            "drawing",
+            "photo",
+            "scene",
+            "figure",
+            "canvas",
+            "graphic",
+        ):
+            for before in (
+                f"in the {word}",
+                f"on the {word}",
+                f"in this {word}",
+                f"on this {word}",
+                f"of the {word}",
+                f"of this {word}",
+                f"the {word}",
+                f"this {word}",
+                f"my {word}",
+            ):
                 if before in question:
                     head = before.split(" ")[0]
-                    return question.replace(before, f"{head} {which}" if head in ("in", "on", "of") else which, 1)
+                    return question.replace(
+                        before, f"{head} {which}" if head in ("in", "on", "of") else which, 1
+                    )
         end = question[-1] if question[-1] in "?.!" else ""
         body = question.removesuffix(end)
         if self.rng.random() < 0.4:
@@ -173,9 +196,28 @@ class Speaker:
         roll = self.rng.random()
         text = question[0].upper() + question[1:] if self.rng.random() < 0.8 else question
         if roll < 0.06:
-            text = self.rng.choice(("Please: ", "Please, ", "Now, ", "Hey, ", "Tell me: ", "Question: ", "Hi! ", "And now: ", "Hello, ", "OK. ", "Quick question: ")) + text
+            text = (
+                self.rng.choice(
+                    (
+                        "Please: ",
+                        "Please, ",
+                        "Now, ",
+                        "Hey, ",
+                        "Tell me: ",
+                        "Question: ",
+                        "Hi! ",
+                        "And now: ",
+                        "Hello, ",
+                        "OK. ",
+                        "Quick question: ",
+                    )
+                )
+                + text
+            )
         elif roll < 0.12:
-            text = text.rstrip("?.!") + self.rng.choice((", please?", " please", ", please.", " now?", "??", " ?", "!"))
+            text = text.rstrip("?.!") + self.rng.choice(
+                (", please?", " please", ", please.", " now?", "??", " ?", "!")
+            )
         elif roll < 0.2:
             text = text.rstrip("?.!")
         if self.rng.random() < 0.22:
@@ -189,7 +231,9 @@ class Speaker:
     def _topic(self) -> str:
         topic = self.rng.choice(P.TOPICS)
         if self.rng.random() < 0.1:
-            topic = "".join(self.rng.choices("abcdefghijklmnopqrstuvwxyz", k=self.rng.randint(3, 9)))
+            topic = "".join(
+                self.rng.choices("abcdefghijklmnopqrstuvwxyz", k=self.rng.randint(3, 9))
+            )
         return topic if self.rng.random() < 0.8 else topic + "s"
 
     # -- naming things ----------------------------------------------------------------------
@@ -210,9 +254,9 @@ class Speaker:
             names += [f"the {thing.color} {noun}"]
         if both and not hide:
             names += [f"the {thing.color} {thing.shape}"] * 2
-        if not names and hide != "place" and self._alone_at(thing, scene):
-            names += [f"the {self._noun()} {at_place(thing.place)}"]
-        elif hide in ("color", "shape") and self._alone_at(thing, scene) and self.rng.random() < 0.2:
+        if (not names and hide != "place" and self._alone_at(thing, scene)) or (
+            hide in ("color", "shape") and self._alone_at(thing, scene) and self.rng.random() < 0.2
+        ):
             names += [f"the {self._noun()} {at_place(thing.place)}"]
         return self.rng.choice(names) if names else None
 
@@ -237,10 +281,18 @@ class Speaker:
         if hide != "shape" and (kind < 0.55 or hide == "color"):
             return f"the {shape}" if all(t.shape != shape for t in scene.things) else None
         if hide == "shape" or kind < 0.7:
-            return f"the {color} {self._noun()}" if all(t.color != color for t in scene.things) else None
+            return (
+                f"the {color} {self._noun()}"
+                if all(t.color != color for t in scene.things)
+                else None
+            )
         if hide:
             return None
-        return f"the {color} {shape}" if all((t.color, t.shape) != (color, shape) for t in scene.things) else None
+        return (
+            f"the {color} {shape}"
+            if all((t.color, t.shape) != (color, shape) for t in scene.things)
+            else None
+        )
 
     def _ask(self, patterns: Sequence[str], **slots: str) -> str:
         return expand(self.rng.choice(patterns), self.rng, **slots)
@@ -255,13 +307,17 @@ class Speaker:
         if not all(clearly_placed(t) for t in scene.things):
             return None
         self.it = scene.things[0] if len(scene.things) == 1 else None
-        parts = [f"{article(f'{t.color} {t.shape}')} {at_place(t.place)}" for t in in_order(scene.things)]
+        parts = [
+            f"{article(f'{t.color} {t.shape}')} {at_place(t.place)}" for t in in_order(scene.things)
+        ]
         return self._ask(P.DETAIL), f"I see {join(parts)}."
 
     def _count(self, scene: Scene) -> Said:
         self.counted = list(scene.things)
         self.it = scene.things[0] if len(scene.things) == 1 else None
-        noun = self.rng.choice(("shapes", "objects", "things", "figures", "items", "elements", "forms"))
+        noun = self.rng.choice(
+            ("shapes", "objects", "things", "figures", "items", "elements", "forms")
+        )
         return self._ask(P.COUNT, what=noun), there_are(len(scene.things), "shape", "shapes")
 
     def _count_kind(self, scene: Scene) -> Said:
@@ -270,18 +326,26 @@ class Speaker:
         color = model.color if self.rng.random() < 0.75 else self.rng.choice(COLORS)
         shape = model.shape if self.rng.random() < 0.75 else self.rng.choice(SHAPES)
         form = self.rng.choices(("shape", "color", "both"), weights=(5, 3, 2))[0]
-        fits = [t for t in scene.things if (form == "color" or t.shape == shape) and (form == "shape" or t.color == color)]
+        fits = [
+            t
+            for t in scene.things
+            if (form == "color" or t.shape == shape) and (form == "shape" or t.color == color)
+        ]
         self.counted, self.it = fits, fits[0] if len(fits) == 1 else None
         if form == "color":
             asked = f"{color} {self.rng.choice(('shapes', 'things', 'objects', 'figures', 'items', 'ones'))}"
-            return self._ask(P.COUNT, what=asked), there_are(len(fits), f"{color} shape", f"{color} shapes")
+            return self._ask(P.COUNT, what=asked), there_are(
+                len(fits), f"{color} shape", f"{color} shapes"
+            )
         prefix = f"{color} " if form == "both" else ""
         answer = there_are(len(fits), f"{prefix}{shape}", f"{prefix}{plural(shape)}")
         return self._ask(P.COUNT, what=f"{prefix}{plural(shape)}"), answer
 
     def _count_colors(self, scene: Scene) -> Said:
         colors = len({t.color for t in scene.things})
-        asked = self.rng.choice(("colors", "colours", "different colors", "different colours", "distinct colors"))
+        asked = self.rng.choice(
+            ("colors", "colours", "different colors", "different colours", "distinct colors")
+        )
         return self._ask(P.COUNT, what=asked), there_are(colors, "color", "colors")
 
     def _count_them(self, scene: Scene) -> Said | None:
@@ -294,12 +358,16 @@ class Speaker:
         if one_shape or self.rng.random() < 0.5:
             number = sum(t.color == color for t in self.counted)
             noun = thing.shape if one_shape else "shape"
-            return self._ask(P.COUNT_THEM, property=color), there_are(number, f"{color} {noun}", f"{color} {plural(noun)}")
+            return self._ask(P.COUNT_THEM, property=color), there_are(
+                number, f"{color} {noun}", f"{color} {plural(noun)}"
+            )
         shape = thing.shape if self.rng.random() < 0.7 else self.rng.choice(SHAPES)
         number = sum(t.shape == shape for t in self.counted)
         if len({t.color for t in self.counted}) == 1:
             return None
-        return self._ask(P.COUNT_THEM, property=plural(shape)), there_are(number, shape, plural(shape))
+        return self._ask(P.COUNT_THEM, property=plural(shape)), there_are(
+            number, shape, plural(shape)
+        )
 
     def _color_of(self, scene: Scene) -> Said | None:
         if self.rng.random() < 0.05:
@@ -309,7 +377,11 @@ class Speaker:
         several = [t for t in scene.things if t.shape == shape]
         if len(several) > 1:  # "what color are the stars?"
             colors = list(dict.fromkeys(t.color for t in in_order(several)))
-            question = self._ask(P.COLOR_OF, it=f"the {plural(shape)}").replace(" is the", " are the").replace("does the", "do the")
+            question = (
+                self._ask(P.COLOR_OF, it=f"the {plural(shape)}")
+                .replace(" is the", " are the")
+                .replace("does the", "do the")
+            )
             return question, f"The {plural(shape)} are {join(colors)}."
         picked = self._pick(scene, hide="color")
         if picked is None:
@@ -324,7 +396,11 @@ class Speaker:
     def _shape_of(self, scene: Scene) -> Said | None:
         if self.rng.random() < 0.05:
             name = self._missing(scene, hide="shape")
-            return (self._ask(P.SHAPE_OF, it=name), f"There is no {name[4:].split()[0]} shape.") if name else None
+            return (
+                (self._ask(P.SHAPE_OF, it=name), f"There is no {name[4:].split()[0]} shape.")
+                if name
+                else None
+            )
         picked = self._pick(scene, hide="shape")
         if picked is None:
             return None
@@ -337,7 +413,11 @@ class Speaker:
 
     def _which_is(self, scene: Scene) -> Said:
         """ "Which shape is red?" """
-        color = self.rng.choice(scene.things).color if self.rng.random() < 0.92 else self.rng.choice(COLORS)
+        color = (
+            self.rng.choice(scene.things).color
+            if self.rng.random() < 0.92
+            else self.rng.choice(COLORS)
+        )
         fits = in_order(t for t in scene.things if t.color == color)
         self.it = fits[0] if len(fits) == 1 else None
         question = self._ask(P.WHICH_IS, color=color)
@@ -357,16 +437,34 @@ class Speaker:
                 shape = self.rng.choice(SHAPES)
             if form == "color" or self.rng.random() < 0.5:
                 color = self.rng.choice(COLORS)
-        fits = [t for t in scene.things if (form == "color" or t.shape == shape) and (form == "shape" or t.color == color)]
+        fits = [
+            t
+            for t in scene.things
+            if (form == "color" or t.shape == shape) and (form == "shape" or t.color == color)
+        ]
         noun = {"shape": shape, "both": f"{color} {shape}", "color": f"{color} shape"}[form]
-        nouns = {"shape": plural(shape), "both": f"{color} {plural(shape)}", "color": f"{color} shapes"}[form]
+        nouns = {
+            "shape": plural(shape),
+            "both": f"{color} {plural(shape)}",
+            "color": f"{color} shapes",
+        }[form]
         if self.rng.random() < 0.25:
             question = self._ask(P.EXISTS_PLURAL, some=nouns)
         elif form == "color":
-            some = self.rng.choice((f"a {color} shape", f"something {color}", f"anything {color}", f"a {color} thing", f"a {color} object"))
+            some = self.rng.choice(
+                (
+                    f"a {color} shape",
+                    f"something {color}",
+                    f"anything {color}",
+                    f"a {color} thing",
+                    f"a {color} object",
+                )
+            )
             question = self._ask(P.EXISTS, some=some)
         else:
-            question = self._ask(P.EXISTS, some=article(noun) if self.rng.random() < 0.9 else f"any {noun}")
+            question = self._ask(
+                P.EXISTS, some=article(noun) if self.rng.random() < 0.9 else f"any {noun}"
+            )
         self.it = fits[0] if len(fits) == 1 else None
         if not fits:
             return question, f"No, there is no {noun}."
@@ -383,7 +481,9 @@ class Speaker:
         color = thing.color if self.rng.random() < 0.5 else self.rng.choice(others)
         self.it = thing
         verdict = "Yes" if color == thing.color else "No"
-        return self._ask(P.IS_COLOR, it=name, color=color), f"{verdict}, the {thing.shape} is {thing.color}."
+        return self._ask(
+            P.IS_COLOR, it=name, color=color
+        ), f"{verdict}, the {thing.shape} is {thing.color}."
 
     def _is_shape(self, scene: Scene) -> Said | None:
         picked = self._pick(scene, hide="shape")
@@ -394,20 +494,31 @@ class Speaker:
         shape = thing.shape if self.rng.random() < 0.5 else self.rng.choice(others)
         self.it = thing
         verdict = "Yes" if shape == thing.shape else "No"
-        return self._ask(P.IS_SHAPE, it=name, some=article(shape)), f"{verdict}, the {thing.color} shape is {article(thing.shape)}."
+        return self._ask(
+            P.IS_SHAPE, it=name, some=article(shape)
+        ), f"{verdict}, the {thing.color} shape is {article(thing.shape)}."
 
     def _is_count(self, scene: Scene) -> Said:
         right = len(scene.things)
         number = right if self.rng.random() < 0.45 else self.rng.randint(1, 5)
         form = self.rng.random()
-        patterns, verdict = P.IS_COUNT, number == right
+        patterns: Sequence[str] = P.IS_COUNT
+        verdict = number == right
         if form < 0.2:
             patterns, verdict = P.MORE_THAN, right > number
         elif form < 0.3:
             patterns, verdict = P.LESS_THAN, right < number
         written = str(number) if self.rng.random() < 0.5 else NUMBER_WORDS[number]
-        question = self._ask(patterns, number=written, what=self.rng.choice(("shapes", "things", "objects")), where=self.rng.choice(("", "in the picture")))
-        return question, f"{'Yes' if verdict else 'No'}, {there_are(right, 'shape', 'shapes').replace('There', 'there')}"
+        question = self._ask(
+            patterns,
+            number=written,
+            what=self.rng.choice(("shapes", "things", "objects")),
+            where=self.rng.choice(("", "in the picture")),
+        )
+        return (
+            question,
+            f"{'Yes' if verdict else 'No'}, {there_are(right, 'shape', 'shapes').replace('There', 'there')}",
+        )
 
     def _where(self, scene: Scene) -> Said | None:
         if self.rng.random() < 0.05:
@@ -423,7 +534,9 @@ class Speaker:
         if not clearly_placed(thing):
             return None
         self.it = thing
-        return self._ask(P.WHERE, it=name), f"The {thing.color} {thing.shape} is {at_place(thing.place)}."
+        return self._ask(
+            P.WHERE, it=name
+        ), f"The {thing.color} {thing.shape} is {at_place(thing.place)}."
 
     def _what_at(self, scene: Scene) -> Said | None:
         """One of the nine places, or a half when everything is clearly on one side."""
@@ -440,18 +553,36 @@ class Speaker:
         question = self._ask(P.WHAT_AT, place=self._spoken(row, column))
         if not here:
             return question, f"Nothing is {at_place(place)}."
-        return question, f"{_upper(enumeration(here))} {'is' if len(here) == 1 else 'are'} {at_place(place)}."
+        return (
+            question,
+            f"{_upper(enumeration(here))} {'is' if len(here) == 1 else 'are'} {at_place(place)}.",
+        )
 
     def _spoken(self, row: str, column: str) -> str:
         """Ways to say one of the nine places."""
         if row == column:
-            return self.rng.choice(("in the center", "in the middle", "at the center", "in the very center", "in the centre", "in the middle of the picture"))
-        upper = {"top": ("top", "top", "upper"), "bottom": ("bottom", "bottom", "lower"), "center": ("center", "middle")}[row]
+            return self.rng.choice(
+                (
+                    "in the center",
+                    "in the middle",
+                    "at the center",
+                    "in the very center",
+                    "in the centre",
+                    "in the middle of the picture",
+                )
+            )
+        upper = {
+            "top": ("top", "top", "upper"),
+            "bottom": ("bottom", "bottom", "lower"),
+            "center": ("center", "middle"),
+        }[row]
         first, middle = self.rng.choice(upper), self.rng.choice(("center", "center", "middle"))
         second = middle if column == "center" else column
         corner = " corner" if "center" not in (row, column) and self.rng.random() < 0.4 else ""
         joint = "-" if self.rng.random() < 0.12 else " "
-        return f"{self.rng.choice(('at', 'in', 'at', 'in', 'on'))} the {first}{joint}{second}{corner}"
+        return (
+            f"{self.rng.choice(('at', 'in', 'at', 'in', 'on'))} the {first}{joint}{second}{corner}"
+        )
 
     def _what_side(self, scene: Scene) -> Said | None:
         side = self.rng.choice(("left", "right", "top", "bottom"))
@@ -460,7 +591,15 @@ class Speaker:
             return None
         here = [t for t, v in values if (v < 0.5) == (side in ("left", "top"))]
         self.it = here[0] if len(here) == 1 else None
-        spoken = self.rng.choice((f"on the {side}", f"on the {side} side", f"in the {side} half", f"at the {side}", f"in the {side} part"))
+        spoken = self.rng.choice(
+            (
+                f"on the {side}",
+                f"on the {side} side",
+                f"in the {side} half",
+                f"at the {side}",
+                f"in the {side} part",
+            )
+        )
         at = f"on the {side}" if side in ("left", "right") else f"at the {side}"
         question = self._ask(P.WHAT_AT, place=spoken)
         if not here:
@@ -479,12 +618,15 @@ class Speaker:
         question = self._ask(P.ANYTHING_AT, place=self._spoken(row, column))
         if not here:
             return question, f"No, nothing is {at_place(place)}."
-        return question, f"Yes, {enumeration(here)} {'is' if len(here) == 1 else 'are'} {at_place(place)}."
+        return (
+            question,
+            f"Yes, {enumeration(here)} {'is' if len(here) == 1 else 'are'} {at_place(place)}.",
+        )
 
     def _relation(self, scene: Scene) -> Said | None:
         """ "What is left of the star?" """
         picked = self._pick(scene)
-        if picked is None or len(scene.things) == 1 and self.rng.random() < 0.9:
+        if picked is None or (len(scene.things) == 1 and self.rng.random() < 0.9):
             return None
         thing, name = picked
         rel = self.rng.choice(tuple(RELATIONS))
@@ -492,12 +634,19 @@ class Speaker:
         if any(abs(offset) < GAP for _, offset in others):
             return None
         here = [t for t, offset in others if offset > 0]
-        label = f"the {thing.shape}" if sum(t.shape == thing.shape for t in scene.things) == 1 else f"the {thing.color} {thing.shape}"
+        label = (
+            f"the {thing.shape}"
+            if sum(t.shape == thing.shape for t in scene.things) == 1
+            else f"the {thing.color} {thing.shape}"
+        )
         self.it = here[0] if len(here) == 1 else None
         question = self._ask(P.RELATION, rel=self.rng.choice(RELATIONS[rel]), it=name)
         if not here:
             return question, f"Nothing is {rel} {label}."
-        return question, f"{_upper(enumeration(here))} {'is' if len(here) == 1 else 'are'} {rel} {label}."
+        return (
+            question,
+            f"{_upper(enumeration(here))} {'is' if len(here) == 1 else 'are'} {rel} {label}.",
+        )
 
     def _two(self, scene: Scene) -> tuple[Thing, str, Thing, str] | None:
         """Two things that both have a name of their own."""
@@ -519,7 +668,10 @@ class Speaker:
         self.it = a
         truth = rel if offset > 0 else OPPOSITE[rel]
         question = self._ask(P.IS_RELATION, a=name_a, b=name_b, rel=self.rng.choice(RELATIONS[rel]))
-        return question, f"{'Yes' if offset > 0 else 'No'}, the {a.color} {a.shape} is {truth} the {b.color} {b.shape}."
+        return (
+            question,
+            f"{'Yes' if offset > 0 else 'No'}, the {a.color} {a.shape} is {truth} the {b.color} {b.shape}.",
+        )
 
     def _relative(self, scene: Scene) -> Said | None:
         two = self._two(scene)
@@ -529,7 +681,11 @@ class Speaker:
         dx, dy = a.x - b.x, a.y - b.y
         if abs(abs(dx) - abs(dy)) < GAP or max(abs(dx), abs(dy)) < GAP:
             return None
-        rel = ("left of" if dx < 0 else "right of") if abs(dx) > abs(dy) else ("above" if dy < 0 else "below")
+        rel = (
+            ("left of" if dx < 0 else "right of")
+            if abs(dx) > abs(dy)
+            else ("above" if dy < 0 else "below")
+        )
         self.it = a
         question = self._ask(P.RELATIVE, a=name_a, b=name_b)
         return question, f"The {a.color} {a.shape} is {rel} the {b.color} {b.shape}."
@@ -547,13 +703,19 @@ class Speaker:
         self.it = winner
         if rel in ("left of", "right of"):
             side = rel.split()[0]
-            return self._ask(P.WHICH_FURTHER, a=name_a, b=name_b, direction=side), f"The {winner.color} {winner.shape} is further {side}."
+            return self._ask(
+                P.WHICH_FURTHER, a=name_a, b=name_b, direction=side
+            ), f"The {winner.color} {winner.shape} is further {side}."
         word = {"above": "higher", "below": "lower"}[rel]
-        return self._ask(P.WHICH_HIGHER, a=name_a, b=name_b, direction=word), f"The {winner.color} {winner.shape} is {word}."
+        return self._ask(
+            P.WHICH_HIGHER, a=name_a, b=name_b, direction=word
+        ), f"The {winner.color} {winner.shape} is {word}."
 
     def _colors(self, scene: Scene) -> Said:
         colors = list(dict.fromkeys(t.color for t in in_order(scene.things)))
-        answer = f"The color is {colors[0]}." if len(colors) == 1 else f"The colors are {join(colors)}."
+        answer = (
+            f"The color is {colors[0]}." if len(colors) == 1 else f"The colors are {join(colors)}."
+        )
         return self._ask(P.COLORS), answer
 
     def _extreme(self, scene: Scene) -> Said | None:
@@ -565,9 +727,15 @@ class Speaker:
         if first.size < 1.35 * second.size:
             return None
         thing, word = (by_size[-1], "biggest") if big else (by_size[0], "smallest")
-        asked = self.rng.choice(("biggest", "largest", "biggest", "largest")) if big else self.rng.choice(("smallest", "tiniest", "smallest"))
+        asked = (
+            self.rng.choice(("biggest", "largest", "biggest", "largest"))
+            if big
+            else self.rng.choice(("smallest", "tiniest", "smallest"))
+        )
         self.it = thing
-        return self._ask(P.EXTREME, extreme=asked), f"The {word} shape is the {thing.color} {thing.shape}."
+        return self._ask(
+            P.EXTREME, extreme=asked
+        ), f"The {word} shape is the {thing.color} {thing.shape}."
 
     def _background(self, scene: Scene) -> Said:
         return self._ask(P.BACKGROUND), f"The background is {'dark' if scene.dark else 'light'}."
@@ -576,7 +744,9 @@ class Speaker:
         """ "And the star?" repeats the last question of another thing."""
         if self.last is None or len(scene.things) < 2:
             return None
-        hide = {"_color_said": "color", "_shape_said": "shape", "_where_said": "place"}[self.last.__name__]
+        hide = {"_color_said": "color", "_shape_said": "shape", "_where_said": "place"}[
+            self.last.__name__
+        ]
         thing = self.rng.choice([t for t in scene.things if t is not self.it] or scene.things)
         name = self._name(thing, scene, hide=hide)
         said = self.last(thing, name) if name else None
@@ -596,17 +766,27 @@ def _slip(text: str, rng: Random) -> str:
     place = rng.randrange(len(text))
     if not text[place].isalpha():
         return text
-    return rng.choice((text[:place] + text[place + 1 :], text[:place] + text[place] * 2 + text[place + 1 :]))
+    return rng.choice(
+        (text[:place] + text[place + 1 :], text[:place] + text[place] * 2 + text[place + 1 :])
+    )
 
 
 def _offset(a: Thing, b: Thing, rel: str) -> float:
     """How far `a` lies from `b` in the relation's direction, in shares of the canvas."""
-    return {"left of": b.x - a.x, "right of": a.x - b.x, "above": b.y - a.y, "below": a.y - b.y}[rel]
+    return {"left of": b.x - a.x, "right of": a.x - b.x, "above": b.y - a.y, "below": a.y - b.y}[
+        rel
+    ]
 
 
 RELATIONS = {
     "left of": ("left of", "to the left of", "on the left of", "on the left side of", "left from"),
-    "right of": ("right of", "to the right of", "on the right of", "on the right side of", "right from"),
+    "right of": (
+        "right of",
+        "to the right of",
+        "on the right of",
+        "on the right side of",
+        "right from",
+    ),
     "above": ("above", "over", "higher than", "on top of", "above", "north of"),
     "below": ("below", "under", "beneath", "lower than", "underneath", "below"),
 }
@@ -629,8 +809,18 @@ WEIGHTS: dict[str, float] = {
     "which_further": 3, "colors": 5, "extreme": 2, "background": 1, "and_it": 3,
     "hello": 0.6, "thanks": 0.8, "bye": 0.4, "who": 0.9, "can": 0.9, "cannot": 0.5, "load": 0.4, "beyond": 5,
 }  # fmt: skip
+# Once it sees, practice goes to what it finds hard: searching, comparing places.
+INSTRUCT_WEIGHTS = WEIGHTS | {
+    "describe": 9, "detail": 5, "count_kind": 12, "exists": 12, "where": 9, "what_at": 10, "relation": 15,
+    "is_relation": 9, "relative": 3, "which_further": 3, "and_it": 4, "beyond": 3,
+}  # fmt: skip
 
 _IMAGINED = tuple(
-    Scene((Thing(SHAPES[i % 7], COLORS[i % 11], 0.2, 0.2, 0.3), Thing(SHAPES[(i + 3) % 7], COLORS[(i + 4) % 11], 0.8, 0.75, 0.2)))
+    Scene(
+        (
+            Thing(SHAPES[i % 7], COLORS[i % 11], 0.2, 0.2, 0.3),
+            Thing(SHAPES[(i + 3) % 7], COLORS[(i + 4) % 11], 0.8, 0.75, 0.2),
+        )
+    )
     for i in range(77)
 )

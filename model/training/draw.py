@@ -50,7 +50,10 @@ def outline(shape: str, rng: Random) -> list[Point]:
 
 def _ring(count: int, start: float, radius: float = 0.5) -> list[Point]:
     turn = 2 * math.pi / count
-    return [(radius * math.cos(start + i * turn), radius * math.sin(start + i * turn)) for i in range(count)]
+    return [
+        (radius * math.cos(start + i * turn), radius * math.sin(start + i * turn))
+        for i in range(count)
+    ]
 
 
 def _circle(rng: Random) -> list[Point]:
@@ -71,7 +74,10 @@ def _triangle(rng: Random) -> list[Point]:
 
 def _star(rng: Random) -> list[Point]:
     inner = rng.uniform(0.17, 0.27)
-    outer_points, inner_points = _ring(5, -math.pi / 2, 0.53), _ring(5, -math.pi / 2 + math.pi / 5, inner)
+    outer_points, inner_points = (
+        _ring(5, -math.pi / 2, 0.53),
+        _ring(5, -math.pi / 2 + math.pi / 5, inner),
+    )
     return [point for pair in zip(outer_points, inner_points, strict=True) for point in pair]
 
 
@@ -81,13 +87,21 @@ def _heart(rng: Random) -> list[Point]:
         return [
             (
                 math.sin(t) ** 3 * 0.5,
-                -(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)) / 34 - 0.06,
+                -(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t))
+                / 34
+                - 0.06,
             )
             for t in ts
         ]
     radius = 0.25 + rng.uniform(-0.01, 0.015)  # two round lobes over a wedge
-    left = [(-0.25 + radius * math.cos(a), -0.2 + radius * math.sin(a)) for a in _arc(0.8 * math.pi, 2 * math.pi)]
-    right = [(0.25 + radius * math.cos(a), -0.2 + radius * math.sin(a)) for a in _arc(math.pi, 2.2 * math.pi)]
+    left = [
+        (-0.25 + radius * math.cos(a), -0.2 + radius * math.sin(a))
+        for a in _arc(0.8 * math.pi, 2 * math.pi)
+    ]
+    right = [
+        (0.25 + radius * math.cos(a), -0.2 + radius * math.sin(a))
+        for a in _arc(math.pi, 2.2 * math.pi)
+    ]
     return [*left, *right, (0.0, 0.5)]
 
 
@@ -134,7 +148,16 @@ def draw(scene: Scene, rng: Random) -> tuple[Image.Image, list[list[Point]]]:
         points = _placed(thing, outline(thing.shape, rng), width, height)
         if hand_drawn:
             points = _wobbled(points, thing.size * rng.uniform(0.01, 0.035), rng)
-        _paint(pen, points, color, manner, thing, min(width, height) * scale, (width * scale, height * scale), rng)
+        _paint(
+            pen,
+            points,
+            color,
+            manner,
+            thing,
+            min(width, height) * scale,
+            (width * scale, height * scale),
+            rng,
+        )
         outlines.append(points)
     picture = canvas.resize((width, height), Image.Resampling.BOX) if scale > 1 else canvas
     return _degraded(picture, rng), outlines
@@ -143,7 +166,11 @@ def draw(scene: Scene, rng: Random) -> tuple[Image.Image, list[list[Point]]]:
 def _choose_colors(scene: Scene, rng: Random) -> tuple[list[RGB], RGB]:
     """One colour a thing, near a palette entry, and a ground on which all of them show."""
     colors = [
-        _jitter(rng.choice(PALETTE[thing.color]), rng, 7 if thing.color in ("black", "white", "gray") else 12)
+        _jitter(
+            rng.choice(PALETTE[thing.color]),
+            rng,
+            7 if thing.color in ("black", "white", "gray") else 12,
+        )
         for thing in scene.things
     ]
     contrast = 85.0
@@ -189,7 +216,10 @@ def _ground(rng: Random, color: RGB, width: int, height: int) -> Image.Image:
         field = (ramp + np.linspace(-1, 1, height)[:, None] * rng.uniform(-25, 25))[..., None]
     else:
         coarse = Image.fromarray(noise.integers(0, 255, (6, 6), dtype=np.uint8))
-        field = (np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))[..., None] / 255 - 0.5) * 40
+        field = (
+            np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))[..., None] / 255
+            - 0.5
+        ) * 40
     return Image.fromarray(np.clip(np.asarray(color) + field, 0, 255).astype(np.uint8))
 
 
@@ -215,11 +245,18 @@ def _paint(
     pixels = [(x * canvas[0], y * canvas[1]) for x, y in points]
     size = thing.size * unit
     if manner == "stroked" and size > unit * 0.16:  # a thick line and no filling
-        pen.line([*pixels, *pixels[:2]], fill=color, width=max(3, round(size * rng.uniform(0.11, 0.2))), joint="curve")
+        pen.line(
+            [*pixels, *pixels[:2]],
+            fill=color,
+            width=max(3, round(size * rng.uniform(0.11, 0.2))),
+            joint="curve",
+        )
         return
     pen.polygon(pixels, fill=color)
     if manner == "edged":
-        edge = rng.choice(((0, 0, 0), (40, 40, 40), (255, 255, 255), _clip(tuple(c * 0.6 for c in color))))
+        edge = rng.choice(
+            ((0, 0, 0), (40, 40, 40), (255, 255, 255), _clip(tuple(c * 0.6 for c in color)))
+        )
         width = max(1, round(size * rng.uniform(0.015, 0.045)))
         pen.line([*pixels, *pixels[:2]], fill=edge, width=width, joint="curve")
 
@@ -227,9 +264,13 @@ def _paint(
 def _degraded(picture: Image.Image, rng: Random) -> Image.Image:
     """What pictures go through on their way: blur, sensor noise, a change of light, JPEG."""
     if rng.random() < 0.3:
-        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.4) * max(picture.size) / 224))
+        picture = picture.filter(
+            ImageFilter.GaussianBlur(rng.uniform(0.3, 1.4) * max(picture.size) / 224)
+        )
     if rng.random() < 0.3:
-        noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(2, 12), (*picture.size[::-1], 3))
+        noise = np.random.default_rng(rng.getrandbits(32)).normal(
+            0, rng.uniform(2, 12), (*picture.size[::-1], 3)
+        )
         picture = Image.fromarray(np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8))
     if rng.random() < 0.35:
         buffer = io.BytesIO()

@@ -4,9 +4,18 @@ exp(x) for x <= 0 is (1 + x/256)^256: eight squarings that a compiled kernel fus
 element, off by 1e-3 at most. Training only; answers and scores use the exact functions.
 """
 
+# mypy: disable-error-code="operator,attr-defined"
+# MLX types what `custom_function` returns as object.
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import mlx.core as mx
 
 from model.vision_tower import VisionTower
+
+Attend = Callable[..., Any]
+Activation = Callable[[mx.array], mx.array]
 
 
 @mx.compile
@@ -70,7 +79,9 @@ def quick_gelu(x: mx.array) -> mx.array:
     return x * sigmoid(1.702 * x)
 
 
-def attend(q: mx.array, k: mx.array, v: mx.array, *, scale: float, mask: mx.array | None = None) -> mx.array:
+def attend(
+    q: mx.array, k: mx.array, v: mx.array, *, scale: float, mask: mx.array | None = None
+) -> mx.array:
     """Scaled dot-product attention `[B, H, T, D]`; `mask` is added to the scores."""
     scores = (q * scale) @ k.swapaxes(-1, -2)
     return softmax(scores if mask is None else scores + mask) @ v
@@ -83,8 +94,14 @@ def cross_entropy(logits: mx.array, targets: mx.array) -> mx.array:
     return total - mx.take_along_axis(shifted, targets[:, None], axis=-1).squeeze(-1)
 
 
-def speed_up(tower: VisionTower) -> None:
-    """Put the cheap functions into a tower that is to be trained."""
-    for layer in tower.encoder.layers:
-        layer.self_attn.attend = attend
-        layer.mlp.activation = quick_gelu
+def speed_up(tower: VisionTower) -> Callable[[], None]:
+    """Put the cheap functions into a tower that is to be trained; call the result to undo it."""
+    blocks = tower.encoder.layers
+    exact = [(block.self_attn.attend, block.mlp.activation) for block in blocks]
+
+    def put(functions: Iterable[tuple[Attend, Activation]]) -> None:
+        for block, (attention, activation) in zip(blocks, functions, strict=True):
+            block.self_attn.attend, block.mlp.activation = attention, activation
+
+    put([(attend, quick_gelu)] * len(blocks))
+    return lambda: put(exact)

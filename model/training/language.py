@@ -27,7 +27,10 @@ def _rotate(x: mx.array, cos: mx.array, sin: mx.array) -> mx.array:
 
 def hidden_states(lm: Any, x: mx.array, batch: Batch) -> mx.array:
     """The decoder's last states `[B, T, D]` for embeddings `[B, T, D]` (Llama blocks)."""
-    heads, dim = lm.args.num_attention_heads, lm.args.head_dim or lm.args.hidden_size // lm.args.num_attention_heads
+    heads, dim = (
+        lm.args.num_attention_heads,
+        lm.args.head_dim or lm.args.hidden_size // lm.args.num_attention_heads,
+    )
     cos, sin = rotary(batch["position"], dim, lm.args.rope_theta)
     for layer in lm.model.layers:
         attention, mlp = layer.self_attn, layer.mlp
@@ -36,11 +39,13 @@ def hidden_states(lm: Any, x: mx.array, batch: Batch) -> mx.array:
             p(y).reshape(*y.shape[:2], heads, dim).transpose(0, 2, 1, 3)
             for p in (attention.q_proj, attention.k_proj, attention.v_proj)
         )  # [B, H, T, D/H]
-        out = fast.attend(_rotate(q, cos, sin), _rotate(k, cos, sin), v, scale=dim**-0.5, mask=batch["mask"])
+        out = fast.attend(
+            _rotate(q, cos, sin), _rotate(k, cos, sin), v, scale=dim**-0.5, mask=batch["mask"]
+        )
         x = x + attention.o_proj(out.transpose(0, 2, 1, 3).reshape(y.shape))
         y = layer.post_attention_layernorm(x)
         x = x + mlp.down_proj(fast.silu(mlp.gate_proj(y)) * mlp.up_proj(y))
-    return lm.model.norm(x)  # type: ignore[no-any-return]
+    return lm.model.norm(x)
 
 
 def embed(lm: Any, batch: Batch, visual: mx.array) -> mx.array:
@@ -53,7 +58,7 @@ def embed(lm: Any, batch: Batch, visual: mx.array) -> mx.array:
 def scored_logits(lm: Any, batch: Batch, visual: mx.array) -> mx.array:
     """Logits `[S, V]` at the batch's S scored positions."""
     states = hidden_states(lm, embed(lm, batch, visual), batch)
-    return lm.lm_head(mx.take(states.reshape(-1, states.shape[-1]), batch["scored"], axis=0))  # type: ignore[no-any-return]
+    return lm.lm_head(mx.take(states.reshape(-1, states.shape[-1]), batch["scored"], axis=0))
 
 
 def answer_loss(lm: Any, batch: Batch, visual: mx.array) -> mx.array:

@@ -27,7 +27,9 @@ class Packed:
     """Parallel lists, one entry a token."""
 
     ids: list[int] = field(default_factory=list)
-    visual: list[int] = field(default_factory=list)  # row in the batch's visual tokens, or NO_PICTURE
+    visual: list[int] = field(
+        default_factory=list
+    )  # row in the batch's visual tokens, or NO_PICTURE
     position: list[int] = field(default_factory=list)
     segment: list[int] = field(default_factory=list)  # 0 the prefix, 1.. the conversations
     target: list[int] = field(default_factory=list)  # the next token where it is scored, else -1
@@ -62,7 +64,9 @@ class Packer:
         first = draw_picture() if rng.random() >= self.plan.no_picture else None
         self._append(seq, [self.encoder.bos, *self.encoder(self._opening(rng))], 0)
         if first:
-            self._append(seq, self.encoder(""), 0)  # the space of "USER: " stands alone before a picture
+            self._append(
+                seq, self.encoder(""), 0
+            )  # the space of "USER: " stands alone before a picture
             self._picture(seq, first[0], 0)
         segment = 1
         while self._conversation(seq, rng, first, draw_picture, segment):
@@ -91,7 +95,14 @@ class Packer:
                 pictures.append(draw_picture())
             turn = speaker.turn([scene for _, scene in pictures])
             mark = len(seq)
-            self._turn(seq, turn, index, segment, [place for place, _ in pictures], pictured=first is not None)
+            self._turn(
+                seq,
+                turn,
+                index,
+                segment,
+                [place for place, _ in pictures],
+                pictured=first is not None,
+            )
             if len(seq) > self.plan.length:
                 _cut(seq, mark)
                 break
@@ -104,7 +115,14 @@ class Packer:
         return rng.randint(9, 16) if roll < self.plan.short + self.plan.long else rng.randint(4, 8)
 
     def _turn(
-        self, seq: Packed, turn: Turn, index: int, segment: int, pictures: list[int], *, pictured: bool
+        self,
+        seq: Packed,
+        turn: Turn,
+        index: int,
+        segment: int,
+        pictures: list[int],
+        *,
+        pictured: bool,
     ) -> None:
         """`USER: <image>\n` question ` ASSISTANT:` answer `</s>`, less what the prefix holds."""
         lead = "USER: " if index else ""

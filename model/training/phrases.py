@@ -13,8 +13,12 @@ _CHOICE = re.compile(r"\(([^()]*)\)")
 def expand(pattern: str, rng: Random, **slots: str) -> str:
     """One sentence of the pattern: choices from the inside out, then slots, then tidy spaces."""
     while match := _CHOICE.search(pattern):
-        pattern = pattern[: match.start()] + rng.choice(match[1].split("|")) + pattern[match.end() :]
-    return re.sub(r"\s+", " ", pattern.format(**slots)).replace(" ?", "?").replace(" .", ".").strip()
+        pattern = (
+            pattern[: match.start()] + rng.choice(match[1].split("|")) + pattern[match.end() :]
+        )
+    return (
+        re.sub(r"\s+", " ", pattern.format(**slots)).replace(" ?", "?").replace(" .", ".").strip()
+    )
 
 
 PICTURE = "(picture|image|drawing|picture|image|photo|scene|figure|canvas|graphic)"
@@ -29,7 +33,7 @@ DESCRIBE = (
     f"What (do|can) you see {IN_PICTURE}?",
     f"What (is|'s) (in|on|shown in|drawn in|depicted in|inside) (the|this) {PICTURE}?",
     f"What does (the|this) {PICTURE} (show|contain|depict|have in it|display|consist of)?",
-    f"What (is|'s) (shown|drawn|depicted|visible|pictured|there|displayed|here|present)( here|| in the picture| in this image)?",
+    "What (is|'s) (shown|drawn|depicted|visible|pictured|there|displayed|here|present)( here|| in the picture| in this image)?",
     f"(Tell me|Say|Explain|Please tell me|Can you tell me|Could you tell me|I want to know) what (you see|is there|you can see|is in the {PICTURE}|it shows|the {PICTURE} shows|this is|is drawn).",
     f"(List|Name|Please list|Enumerate|Mention|Give me|Identify|Tell me|Write down|Show me|Point out) (all |all of ||)(the |the )(shapes|objects|things|figures|items) {IN_PICTURE}.",
     f"(What|Which) (kinds of |types of |sort of |||)(shapes|objects|things|figures|items|forms) {SEE} {IN_PICTURE}?",
@@ -49,15 +53,15 @@ DESCRIBE = (
 )
 DETAIL = (
     f"Describe (the|this) {PICTURE} (in detail|with places|with positions|and say where things are|in full detail|thoroughly|including positions|precisely).",
-    f"(What|Which) (things|shapes|objects) (do you see|are there|can you see) and where (are they|is each|is each one)?",
-    f"(Where is|Say where|Tell me where|Where's) (each|every|each of the) (thing|shape|object)( is||).",
-    f"(Give|Write) (me |)a (detailed|full|complete|long) description.",
-    f"Where are (the|all the|all) (things|shapes|objects|figures)?",
+    "(What|Which) (things|shapes|objects) (do you see|are there|can you see) and where (are they|is each|is each one)?",
+    "(Where is|Say where|Tell me where|Where's) (each|every|each of the) (thing|shape|object)( is||).",
+    "(Give|Write) (me |)a (detailed|full|complete|long) description.",
+    "Where are (the|all the|all) (things|shapes|objects|figures)?",
     "(List|Name) (the|all the) (shapes|objects|things) (and where they are|with their positions|and their positions|and their places).",
 )
 COUNT = (
     f"How many {{what}} (are there|{SEE}|are there|are there|are in the {PICTURE}|are on the {PICTURE}|do we have|does the {PICTURE} have|does the {PICTURE} contain|are in this {PICTURE}|does it have|exist) {IN_PICTURE}?",
-    f"How many {{what}}?",
+    "How many {what}?",
     f"(Count|Please count|Can you count|Could you count|Can you please count) (the |all |all the |the ){{what}} {IN_PICTURE}.",
     f"(What is|What's|Tell me|Give me|Say|I need) the (number|count|amount|total|total number) of {{what}} {IN_PICTURE}?",
     f"(Tell me|Say|Please tell me|Can you tell me|Could you tell me|Do you know|I want to know|I wonder) how many {{what}} (there are|you see|are there|you can see|are in the {PICTURE}|the {PICTURE} has|it has).",
@@ -79,7 +83,7 @@ COLOR_OF = (
     f"(Tell me|Name|Say|Give me|Identify|Give|State|Please name|Can you tell me|Could you tell me|Do you know|I want to know) the {COLOR} of {{it}}( in the {PICTURE}|||).",
     f"(Tell me|Say|Can you tell me|Please tell me|Do you know|Can you say|Could you say) (what|which) {COLOR} {{it}} (is|has).",
     f"{{it}} is (what|which) {COLOR}?",
-    f"(What|How) is {{it}} colored?",
+    "(What|How) is {it} colored?",
     f"(And|So|Now|OK,) (what|which) {COLOR} is {{it}}?",
     f"(And|) the {COLOR} of {{it}}?",
     f"What is {{it}}'s {COLOR}?",
@@ -144,11 +148,14 @@ IS_COUNT = (
     "Is the number of {what} {number}?",
     "Does the (picture|image|drawing) (have|show|contain) {number} {what}?",
 )
-MORE_THAN = ("(Are|Are) there more than {number} {what}( in the picture||)?", "(Do|Can) you see more than {number} {what}?")
+MORE_THAN = (
+    "(Are|Are) there more than {number} {what}( in the picture||)?",
+    "(Do|Can) you see more than {number} {what}?",
+)
 LESS_THAN = ("(Are|Are) there (fewer|less) than {number} {what}( in the picture||)?",)
 WHERE = (
     f"Where is {{it}}( in the {PICTURE}|||)?",
-    f"Where's {{it}}?",
+    "Where's {it}?",
     f"(In|On) (which|what) (part|area|region|corner|side|place) (of the {PICTURE} |)is {{it}}?",
     "(What is|What's|Tell me|Give me|Say|Describe|Name) the (position|location|place) of {it}.",
     "Where (can I find|do you see|does {it} appear, where is|would I find|can you see|should I look for|do I find) {it}?",
@@ -202,7 +209,11 @@ WHICH_FURTHER = (
     "(What|Which one|Which) is (further|farther|more) (to the |){direction}: {a} or {b}?",
     "Is {a} or {b} (further|more) (to the |){direction}?",
 )
-WHICH_HIGHER = ("(Which|What|Which one) is {direction}, {a} or {b}?", "(Which|What) is {direction}: {a} or {b}?", "Is {a} or {b} {direction}?")
+WHICH_HIGHER = (
+    "(Which|What|Which one) is {direction}, {a} or {b}?",
+    "(Which|What) is {direction}: {a} or {b}?",
+    "Is {a} or {b} {direction}?",
+)
 COLORS = (
     f"(What|Which) (colors|colours) (are there|{SEE}|are in the {PICTURE}|are used|are present|does it have|do the {THINGS} have|are the {THINGS}|do they have|are they) {IN_PICTURE}?",
     f"(List|Name|Tell me|Please list|Enumerate|Mention|Give me|Identify) (all |all of ||)(the |)(colors|colours) {IN_PICTURE}.",
@@ -222,8 +233,20 @@ BACKGROUND = (
     "Is the background (dark or light|light or dark)?",
     "(Describe|Tell me about) the background.",
 )
-AND_IT = ("And {it}?", "What about {it}?", "And what about {it}?", "How about {it}?", "{it}?", "And for {it}?", "Now {it}?")
-SURE = ("Are you sure?", "(Really|Sure|Is that right|Is that correct|Are you certain)?", "Is that true?")
+AND_IT = (
+    "And {it}?",
+    "What about {it}?",
+    "And what about {it}?",
+    "How about {it}?",
+    "{it}?",
+    "And for {it}?",
+    "Now {it}?",
+)
+SURE = (
+    "Are you sure?",
+    "(Really|Sure|Is that right|Is that correct|Are you certain)?",
+    "Is that true?",
+)
 
 HELLO = (
     "(Hello|Hi|Hey|Good morning|Good evening|Good afternoon|Hi there|Hello there|Greetings|Howdy|Hallo|Yo)(!|.| there!||!)",
@@ -238,7 +261,9 @@ THANKS = (
     "(Great|Good|Nice|Perfect|Well done|Very good|Awesome|Cool|Wonderful|Correct|That's right|Good job|Right|OK)(!|.|, thank you.|, thanks!| job!|)",
     "(That was|That is|This is) (helpful|great|very helpful|good|correct|right|perfect)(!|.|, thank you!| )",
 )
-BYE = ("(Bye|Goodbye|See you|Good night|See you later|Bye bye|That is all|Farewell|So long|Ciao)(!|.||)",)
+BYE = (
+    "(Bye|Goodbye|See you|Good night|See you later|Bye bye|That is all|Farewell|So long|Ciao)(!|.||)",
+)
 WHO = (
     "(Who|What) are you(| exactly| really)?",
     "What (is|'s) your name?",
@@ -290,8 +315,8 @@ BEYOND = (
     "(What emotion|What feeling|Which mood|Which artist|What style|What brand|Which country|What language) (does|is) (the |this |) (picture|image|{topic}) (show|from|have|in)?",
     "(Can you|Please|Could you) (draw|generate|paint|create|edit|change|delete|download|open|search|play|sing) (me |) (a |an |the |) {topic}.",
 )
-TOPICS = tuple(
-    """weather capital France president dog cat car house tree person man woman child city river mountain ocean computer
+_TOPICS = """
+    weather capital France president dog cat car house tree person man woman child city river mountain ocean computer
     phone book movie music song history war peace science physics chemistry math algebra biology medicine doctor
     hospital school teacher student university job work money bank stock market price food pizza bread cheese coffee
     tea wine water milk apple banana fruit vegetable flower garden bird fish horse cow lion tiger elephant bicycle bus
@@ -307,8 +332,8 @@ TOPICS = tuple(
     hat dress jacket glasses watch ring table chair bed lamp window door kitchen bathroom sofa plate cup knife spoon
     traffic sign license passport ticket hotel restaurant menu recipe cake chocolate sugar salt rice soup chicken
     stop time year age number text logo brand flag map dinosaur dragon ghost magic philosophy religion god soul
-    life death future past nothing truth beauty justice freedom quantum neural network learning model data""".split()
-)
+    life death future past nothing truth beauty justice freedom quantum neural network learning model data"""
+TOPICS = tuple(_TOPICS.split())
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
     "Answer briefly.",

@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mlx import nn
 from mlx.utils import tree_flatten, tree_map, tree_unflatten
 
 Batch = dict[str, mx.array]
-Loss = Callable[[nn.Module, Batch], mx.array]
+Loss = Callable[[Any, Batch], mx.array]
 
 
 def build_optimizer(steps: int, muon_rate: float, adam_rate: float) -> optim.MultiOptimizer:
@@ -38,6 +39,15 @@ def build_optimizer(steps: int, muon_rate: float, adam_rate: float) -> optim.Mul
 
 def _is_block_matrix(name: str, weight: mx.array) -> bool:
     return weight.ndim == 2 and (".layers." in name or "projector.linear" in name)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a stage may take, and how often it says and saves how far it is."""
+
+    seconds: float | None = None
+    log_every: int = 50
+    save_every: int = 250
 
 
 class _Gradients:
@@ -65,18 +75,16 @@ class _Gradients:
 class Run:
     """One stage: `train` steps over `batches`, resumable from `folder/stage.safetensors`."""
 
-    def __init__(self, folder: Path, stage: str, steps: int, *, seconds: float | None = None) -> None:
-        self.folder, self.stage, self.steps = folder, stage, steps
-        self.seconds = seconds
+    def __init__(self, folder: Path, stage: str, steps: int, limits: Limits) -> None:
+        self.folder, self.stage, self.steps, self.limits = folder, stage, steps, limits
         folder.mkdir(parents=True, exist_ok=True)
         self.state_file = folder / f"{stage}.state.safetensors"
         self.log_file = folder / "log.jsonl"
-        self.done_file = folder / f"{stage}.done"
 
     def train(
         self, model: nn.Module, optimizer: optim.MultiOptimizer, loss: Loss,
         batches: Callable[[int], Iterator[list[Batch]]], *, evaluate: Callable[[], dict[str, Any]] | None = None,
-        every: int = 50, save_every: int = 250, clip: float = 1.0,
+        clip: float = 1.0,
     ) -> list[float]:  # fmt: skip
         """Train to `steps` (or until `seconds` have passed); returns the losses logged.
 
@@ -86,24 +94,26 @@ class Run:
         """
         first = self._resume(model, optimizer)
         gradients_of = _Gradients(model, loss)
-        started, mean, losses = time.time(), 0.0, []
+        every, save_every = self.limits.log_every, self.limits.save_every
+        started, mean, losses = time.time(), 0.0, list[float]()
         for step, batch in zip(range(first, self.steps), batches(first), strict=False):
             value, gradients = gradients_of(batch)
             gradients, _ = optim.clip_grad_norm(gradients, clip)
             optimizer.update(model, gradients)
             mx.eval(value, model.parameters(), optimizer.state)
-            mean += value.item() / every
+            mean += value.item() / every  # type: ignore[assignment]
             if (step + 1) % every == 0:
                 speed = (time.time() - started) / (step + 1 - first)
                 losses.append(mean)
                 extra = evaluate() if evaluate and (step + 1) % save_every == 0 else {}
-                self.log(step=step + 1, loss=round(mean, 4), seconds_a_step=round(speed, 3), **extra)
+                self.log(
+                    step=step + 1, loss=round(mean, 4), seconds_a_step=round(speed, 3), **extra
+                )
                 mean = 0.0
-            if (step + 1) % save_every == 0:
+            if (step + 1) % save_every == 0 or step + 1 == self.steps:
                 self._save(model, optimizer, step + 1)
-            if self.seconds and time.time() - started > self.seconds:
+            if self.limits.seconds and time.time() - started > self.limits.seconds:
                 return losses
-        self.done_file.touch()
         return losses
 
     def log(self, **values: Any) -> None:
@@ -112,8 +122,8 @@ class Run:
             file.write(line + "\n")
 
     def _save(self, model: nn.Module, optimizer: optim.MultiOptimizer, step: int) -> None:
-        arrays = {f"model.{k}": v for k, v in tree_flatten(model.trainable_parameters())}
-        arrays |= {f"optimizer.{k}": v for k, v in tree_flatten(optimizer.state)}
+        arrays = {f"model.{k}": v for k, v in _flat(model.trainable_parameters())}
+        arrays |= {f"optimizer.{k}": v for k, v in _flat(optimizer.state)}
         draft = self.state_file.with_suffix(".tmp.safetensors")
         mx.save_safetensors(str(draft), arrays, {"step": str(step)})
         draft.replace(self.state_file)
@@ -122,26 +132,39 @@ class Run:
         optimizer.init(model.trainable_parameters())
         if not self.state_file.exists():
             return 0
-        arrays, meta = mx.load(str(self.state_file), return_metadata=True)
+        loaded: Any = mx.load(str(self.state_file), return_metadata=True)
+        arrays, meta = loaded
         weights = [(k[6:], v) for k, v in arrays.items() if k.startswith("model.")]
         model.load_weights(weights, strict=False)
-        optimizer.state = tree_unflatten([(k[10:], v) for k, v in arrays.items() if k.startswith("optimizer.")])
+        optimizer.state = tree_unflatten(
+            [(k[10:], v) for k, v in arrays.items() if k.startswith("optimizer.")]
+        )
         return int(meta["step"])
 
 
-def initialise(model: nn.Module, rng: np.random.Generator, depth: int, embedding_scale: float = 0.5) -> None:
+def _flat(tree: Any) -> list[tuple[str, mx.array]]:
+    """`tree_flatten`, typed for arrays."""
+    return tree_flatten(tree)  # type: ignore[return-value]
+
+
+def initialise(
+    model: nn.Module, rng: np.random.Generator, depth: int, embedding_scale: float = 0.5
+) -> None:
     """N(0, 1/sqrt(fan in)); residual outputs divided by sqrt(2 depth); embeddings N(0, 0.5)."""
     fresh = []
-    for name, weight in tree_flatten(model.parameters()):
+    for name, weight in _flat(model.parameters()):
         if "norm" in name or "layrnorm" in name:
             continue
+        values: Any
         if "embed" in name and weight.ndim <= 2 and "patch_embedding" not in name:
             values = rng.normal(0, embedding_scale, weight.shape)
         elif weight.ndim == 1:
             values = np.zeros(weight.shape)
         else:
             scale = 1 / math.sqrt(np.prod(weight.shape[1:]))
-            if name.endswith(("out_proj.weight", "fc2.weight", "o_proj.weight", "down_proj.weight")):
+            if name.endswith(
+                ("out_proj.weight", "fc2.weight", "o_proj.weight", "down_proj.weight")
+            ):
                 scale /= math.sqrt(2 * depth)
             values = rng.normal(0, scale, weight.shape)
         fresh.append((name, mx.array(values.astype(np.float32))))

@@ -48,7 +48,9 @@ def place_name(x: float, y: float) -> str:
 
 def clearly_placed(thing: Thing, margin: float = 0.035) -> bool:
     """Whether the middle is far enough from a border between ninths to have one right answer."""
-    return all(abs(value - border) > margin for value in (thing.x, thing.y) for border in (1 / 3, 2 / 3))
+    return all(
+        abs(value - border) > margin for value in (thing.x, thing.y) for border in (1 / 3, 2 / 3)
+    )
 
 
 def sample_scene(rng: Random, *, counts: Sequence[float] = (0.2, 0.27, 0.27, 0.26)) -> Scene:

@@ -20,7 +20,7 @@ from model.training import language
 from model.training.dataset import GRID, Pictures
 from model.training.dialogue import WEIGHTS
 from model.training.packing import VISUAL_TOKENS, Packed, Packer, Plan, visibility
-from model.training.run import Batch, Run, build_optimizer, initialise
+from model.training.run import Batch, Limits, Run, build_optimizer, initialise
 from model.training.scene import COLORS, SHAPES, Scene
 from model.training.vision import flipped, normalise
 from model.training.vocabulary import Encoder
@@ -58,7 +58,9 @@ class Source:
 def _arrays(rows: Sequence[Packed]) -> Batch:
     target = np.array([row.target for row in rows])
     answer = np.array([row.answer for row in rows])
-    first = np.cumsum([0, *(len(row.kinds) for row in rows[:-1])])  # answers are numbered through the batch
+    first = np.cumsum(
+        [0, *(len(row.kinds) for row in rows[:-1])]
+    )  # answers are numbered through the batch
     answer = np.where(answer >= 0, answer + first[:, None], -1)
     scored = np.flatnonzero(target.ravel() >= 0)
     mask = np.where(visibility(np.array([row.segment for row in rows])), 0.0, -1e4)
@@ -124,7 +126,9 @@ def _symbols(source: Source, index: int, mirror: bool) -> dict[str, NDArray[Any]
     }  # fmt: skip
 
 
-def _seen(pictures: Pictures, index: int, mirror: bool) -> tuple[Scene, NDArray[np.int8], NDArray[np.int8]]:
+def _seen(
+    pictures: Pictures, index: int, mirror: bool
+) -> tuple[Scene, NDArray[np.int8], NDArray[np.int8]]:
     owners, middles, scene = pictures.owners[index], pictures.middles[index], pictures.scene(index)
     if not mirror:
         return scene, owners, middles
@@ -144,7 +148,7 @@ class Features:
         for mirror in (False, True):
             for first in range(0, self.count, 64):
                 pixels = np.asarray(pictures.pixels[first : first + 64])
-                pixels = pixels[:, :, ::-1] if mirror else pixels
+                pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if mirror else pixels
                 (states,) = tower(normalise(mx.array(pixels)), (-1,))
                 parts.append(np.asarray(states[:, 1:]).astype(np.float16))
         self.values = np.concatenate(parts)
@@ -171,18 +175,20 @@ def accuracy(model: Any, batches: Sequence[tuple[Batch, Kinds]]) -> dict[str, fl
         for number, kind in enumerate(kinds):
             right.setdefault(kind, []).append(bool(hits[answer == number].all()))
     shares = {kind: round(float(np.mean(values)), 3) for kind, values in sorted(right.items())}
-    return {"exact": round(float(np.mean([v for values in right.values() for v in values])), 4), **shares}
+    return {
+        "exact": round(float(np.mean([v for values in right.values() for v in values])), 4),
+        **shares,
+    }
 
 
 def train_language(
-    folder: Path, lm: nn.Module, width: int, source: Source, held: Source, steps: int,
-    seconds: float | None = None,
+    folder: Path, lm: Any, source: Source, held: Source, steps: int, limits: Limits,
 ) -> list[float]:  # fmt: skip
     """Stage "language"; saves the decoder as `folder/language.safetensors`."""
-    model = LanguageTrainer(lm, width)
+    model = LanguageTrainer(lm, lm.args.hidden_size)
     initialise(model, np.random.default_rng(1), len(lm.model.layers))
     tests = [with_symbols(held, 10**9 + i) for i in range(6)]
-    losses = Run(folder, "language", steps, seconds=seconds).train(
+    losses = Run(folder, "language", steps, limits).train(
         model, build_optimizer(steps, 0.01, 2e-3), loss, lambda first: _forever(lambda s: with_symbols(source, s)[0], first),
         evaluate=lambda: accuracy(model, tests),
     )  # fmt: skip
@@ -192,24 +198,37 @@ def train_language(
 
 def train_llava(
     folder: Path, stage: str, lm: nn.Module, projector: nn.Module, source: Source, held: Source,
-    features: Features, held_features: Features, steps: int, rates: tuple[float, float],
-    seconds: float | None = None,
+    features: Features, held_features: Features, steps: int, rates: tuple[float, float], limits: Limits,
 ) -> list[float]:  # fmt: skip
     """Stage "align" (decoder frozen) or "instruct"; saves `folder/<stage>.safetensors`."""
     model = LlavaTrainer(lm, projector)
     if stage == "align":
         lm.freeze()
+        _initialise_projector(projector, features)
         source = replace(source, weights=CAPTIONS)
     else:
         lm.unfreeze()
     tests = [with_features(held, held_features, 10**9 + i) for i in range(6)]
-    losses = Run(folder, stage, steps, seconds=seconds).train(
+    losses = Run(folder, stage, steps, limits).train(
         model, build_optimizer(steps, *rates), loss,
         lambda first: _forever(lambda s: with_features(source, features, s)[0], first),
         evaluate=lambda: accuracy(model, tests),
     )  # fmt: skip
     model.save_weights(str(folder / f"{stage}.safetensors"))
     return losses
+
+
+def _initialise_projector(projector: Any, features: Features) -> None:
+    """Start near the size of what the decoder knows: features to rms 1, rows to rms about 1."""
+    rng = np.random.default_rng(2)
+    sample = np.asarray(features.values[:256], np.float32)
+    for linear, scale in (
+        (projector.linear_1, 1 / np.sqrt((sample**2).mean())),
+        (projector.linear_2, 1.7),
+    ):
+        values = rng.normal(0, scale / np.sqrt(linear.weight.shape[1]), linear.weight.shape)
+        linear.weight = mx.array(values.astype(np.float32))
+        linear.bias = mx.zeros(linear.bias.shape)
 
 
 def _forever(make: Callable[[int], Batch], first: int) -> Iterator[list[Batch]]:
@@ -219,4 +238,4 @@ def _forever(make: Callable[[int], Batch], first: int) -> Iterator[list[Batch]]:
         first += 1
 
 
-__all__ = ["WEIGHTS", "COLORS", "SHAPES", "Features", "Source", "train_language", "train_llava"]
+__all__ = ["COLORS", "SHAPES", "WEIGHTS", "Features", "Source", "train_language", "train_llava"]

@@ -6,6 +6,8 @@ of the same colour and another shape force it to look at shapes.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,9 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn
 
-from model.config import VisionConfig
 from model.training import fast
 from model.training.dataset import GRID, NOTHING, UNCLEAR, Pictures
-from model.training.run import Batch, Run, build_optimizer, initialise
+from model.training.run import Batch, Limits, Run, build_optimizer, initialise
 from model.training.scene import COLORS, SHAPES, Scene
 from model.vision_tower import VisionTower
 
@@ -27,17 +28,18 @@ SIN_COS_SCALE = 0.7
 class VisionTrainer(nn.Module):
     """The tower, and the phrases that its patches are compared with (dropped afterwards)."""
 
-    def __init__(self, config: VisionConfig, width: int = 64) -> None:
+    def __init__(self, tower: VisionTower, width: int = 64) -> None:
         super().__init__()
-        self.tower = VisionTower(config)
-        self.patch_head = nn.Linear(config.hidden_size, width)
-        self.place_head = nn.Linear(config.hidden_size, width)
+        self.tower = tower
+        hidden = tower.embeddings.class_embedding.shape[0]
+        self.patch_head = nn.Linear(hidden, width)
+        self.place_head = nn.Linear(hidden, width)
         self.color_embedding = nn.Embedding(len(COLORS), width)
         self.shape_embedding = nn.Embedding(len(SHAPES), width)
         self.nothing_embedding = mx.zeros((1, width))
         self.phrase_head = nn.Linear(width, width)
         self.place_embedding = nn.Embedding(PLACES, width)
-        self.middle_head = nn.Linear(config.hidden_size, 2)
+        self.middle_head = nn.Linear(hidden, 2)
         self.log_scale = mx.array(np.log(10.0), dtype=mx.float32)
 
     def phrases(self) -> mx.array:
@@ -62,10 +64,16 @@ def _unit(x: mx.array) -> mx.array:
 
 def loss(model: VisionTrainer, batch: Batch) -> mx.array:
     kinds, places, middles = model(normalise(batch["pixels"]))
-    total = 0.0
-    for logits, name, weight in ((kinds, "kind", 1.0), (places, "place", 0.5), (middles, "middle", 0.5)):
+    total = mx.array(0.0)
+    for logits, name, weight in (
+        (kinds, "kind", 1.0),
+        (places, "place", 0.5),
+        (middles, "middle", 0.5),
+    ):
         each = fast.cross_entropy(logits, batch[name])
-        total = total + weight * (each * batch[f"{name}_weight"]).sum() / batch[f"{name}_weight"].sum()
+        total = (
+            total + weight * (each * batch[f"{name}_weight"]).sum() / batch[f"{name}_weight"].sum()
+        )
     return total
 
 
@@ -85,10 +93,15 @@ def sin_cos_positions(grid: int, width: int) -> np.ndarray[Any, np.dtype[np.floa
     return np.concatenate([rows, columns], axis=1).astype(np.float32)
 
 
-def labels(scene: Scene, owners: np.ndarray[Any, Any], middles: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+def labels(
+    scene: Scene, owners: np.ndarray[Any, Any], middles: np.ndarray[Any, Any]
+) -> dict[str, np.ndarray[Any, Any]]:
     """Targets and weights of one picture's 64 patches."""
     nothing = len(COLORS) * len(SHAPES)
-    kinds = [COLORS.index(t.color) * len(SHAPES) + SHAPES.index(t.shape) for t in scene.things] + [0, nothing]
+    kinds = [COLORS.index(t.color) * len(SHAPES) + SHAPES.index(t.shape) for t in scene.things] + [
+        0,
+        nothing,
+    ]
     places = [min(int(t.y * 3), 2) * 3 + min(int(t.x * 3), 2) for t in scene.things] + [0, 0]
     seen = owners >= 0
     return {
@@ -103,8 +116,6 @@ def labels(scene: Scene, owners: np.ndarray[Any, Any], middles: np.ndarray[Any, 
 
 def flipped(scene: Scene) -> Scene:
     """The scene in a mirror; every shape of this world is its own mirror image."""
-    from dataclasses import replace
-
     return replace(scene, things=tuple(replace(t, x=1 - t.x) for t in scene.things))
 
 
@@ -122,35 +133,65 @@ def batches(pictures: Pictures, size: int, first: int) -> Iterator[list[Batch]]:
                 scene, pixels, grids = flipped(scene), pixels[:, ::-1], [g[:, ::-1] for g in grids]
             images.append(pixels)
             rows.append(labels(scene, grids[0].ravel(), grids[1].ravel()))
-        batch = {k: mx.array(np.concatenate([r[k] for r in rows]), dtype=mx.float32 if "weight" in k else mx.int32) for k in rows[0]}
+        batch = {
+            k: mx.array(
+                np.concatenate([r[k] for r in rows]),
+                dtype=mx.float32 if "weight" in k else mx.int32,
+            )
+            for k in rows[0]
+        }
         yield [{"pixels": mx.array(np.stack(images)), **batch}]
         step += 1
 
 
-def train(folder: Path, pictures: Pictures, config: VisionConfig, steps: int, *, held: Pictures | None = None,
-          batch_size: int = 32, seconds: float | None = None, seed: int = 0) -> VisionTower:  # fmt: skip
-    """Train a tower; returns it with its weights (also in `folder/vision.safetensors`)."""
-    model = VisionTrainer(config)
-    initialise(model, np.random.default_rng(seed), config.num_hidden_layers)
-    positions = sin_cos_positions(GRID, config.hidden_size) * SIN_COS_SCALE
-    table = np.concatenate([np.zeros((1, config.hidden_size), np.float32), positions])
-    model.tower.embeddings.position_embedding.weight = mx.array(table)
-    fast.speed_up(model.tower)
-    run = Run(folder, "vision", steps, seconds=seconds)
-    run.train(
-        model, build_optimizer(steps, 0.012, 2e-3), loss, lambda first: batches(pictures, batch_size, first),
-        evaluate=(lambda: accuracy(model, held)) if held else None,
-    )  # fmt: skip
-    model.tower.save_weights(str(folder / "vision.safetensors"))
-    return model.tower
+def train(
+    folder: Path, tower: VisionTower, pictures: tuple[Pictures, Pictures], held: Pictures,
+    steps: tuple[int, int], limits: Limits,
+) -> list[list[float]]:  # fmt: skip
+    """Train the tower, then refine it at half the rates on pictures that it has not seen.
+
+    Returns both phases' losses; the weights stay in `tower` and in `folder`.
+    """
+    model = VisionTrainer(tower)
+    initialise(model, np.random.default_rng(0), len(tower.encoder.layers))
+    width = tower.embeddings.class_embedding.shape[0]
+    positions = np.concatenate(
+        [np.zeros((1, width), np.float32), sin_cos_positions(GRID, width) * SIN_COS_SCALE]
+    )
+    tower.embeddings.position_embedding.weight = mx.array(positions)
+    exact = fast.speed_up(tower)
+    losses = []
+    for number, (stage, rates) in enumerate(
+        (("vision", (0.012, 2e-3)), ("vision-refine", (0.006, 1e-3)))
+    ):
+        source = pictures[number]
+        run = Run(folder, stage, steps[number], limits)
+        train = run.train(
+            model, build_optimizer(steps[number], *rates), loss, partial(_batches_from, source, number),
+            evaluate=lambda: accuracy(model, held),
+        )  # fmt: skip
+        losses.append(train)
+    exact()
+    return losses
+
+
+def _batches_from(pictures: Pictures, phase: int, first: int) -> Iterator[list[Batch]]:
+    """Each phase draws its own lots."""
+    return batches(pictures, 32, first + phase * 10**6)
 
 
 def accuracy(model: VisionTrainer, held: Pictures) -> dict[str, float]:
     """Shares of a held-out picture's thing patches named rightly."""
     right: dict[str, list[float]] = {"color": [], "shape": [], "place": [], "middle": []}
     for first in range(0, len(held), 32):
-        rows = [labels(held.scene(i), held.owners[i], held.middles[i]) for i in range(first, min(first + 32, len(held)))]
-        kinds, places, middles = (np.asarray(x.argmax(-1)) for x in model(normalise(mx.array(held.pixels[first : first + 32]))))
+        rows = [
+            labels(held.scene(i), held.owners[i], held.middles[i])
+            for i in range(first, min(first + 32, len(held)))
+        ]
+        kinds, places, middles = (
+            np.asarray(x.argmax(-1))
+            for x in model(normalise(mx.array(held.pixels[first : first + 32])))
+        )
         target = {k: np.concatenate([r[k] for r in rows]) for k in rows[0]}
         seen = target["place_weight"] > 0
         right["color"] += list((kinds // len(SHAPES) == target["kind"] // len(SHAPES))[seen])

@@ -10,7 +10,16 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from model.conversation import get_template
 from model.training import phrases
@@ -44,19 +53,30 @@ def build() -> Tokenizer:
         pre_tokenizers.Split(Regex(r"[^▁A-Za-z]"), "isolated"),
     ])  # fmt: skip
     trainer = trainers.BpeTrainer(
-        vocab_size=SIZE - 2, special_tokens=[UNK, BOS, EOS, *BYTES], min_frequency=2, show_progress=False
+        vocab_size=SIZE - 2,
+        special_tokens=[UNK, BOS, EOS, *BYTES],
+        min_frequency=2,
+        show_progress=False,
     )
     learner.train_from_iterator(corpus(), trainer)
     learnt = json.loads(learner.to_str())["model"]
     merges = [tuple(merge) for merge in learnt["merges"]]
-    tokenizer = Tokenizer(models.BPE(vocab=learnt["vocab"], merges=merges, unk_token=UNK, byte_fallback=True, fuse_unk=True))
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab=learnt["vocab"], merges=merges, unk_token=UNK, byte_fallback=True, fuse_unk=True
+        )
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Sequence([
         decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0),
     ])  # fmt: skip
-    tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in (UNK, BOS, EOS, IMAGE, PAD)])
+    tokenizer.add_special_tokens(
+        [AddedToken(t, normalized=False, special=True) for t in (UNK, BOS, EOS, IMAGE, PAD)]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
+        single=f"{BOS} $A",
+        pair=f"{BOS} $A {BOS} $B",
+        special_tokens=[(BOS, tokenizer.token_to_id(BOS))],
     )
     return tokenizer
 
@@ -78,9 +98,12 @@ class Encoder:
     """Text to ids, a word at a time (exact: pieces never cross a space), remembered."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        self.bos, self.eos, self.image, self.pad = (tokenizer.token_to_id(t) for t in (BOS, EOS, IMAGE, PAD))
+        vocabulary = tokenizer.get_vocab()
+        self.bos, self.eos, self.image, self.pad = (vocabulary[t] for t in (BOS, EOS, IMAGE, PAD))
         self.size = tokenizer.get_vocab_size()
-        self._word = lru_cache(200_000)(lambda word: tokenizer.encode("▁" + word, add_special_tokens=False).ids)
+        self._word = lru_cache(200_000)(
+            lambda word: tokenizer.encode("▁" + word, add_special_tokens=False).ids
+        )
 
     def __call__(self, text: str) -> list[int]:
         return [token for word in text.split(" ") for token in self._word(word)]

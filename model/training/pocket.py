@@ -1,0 +1,190 @@
+"""The recipe of the bundled model: every stage with its settings, and the checkpoint it ends in.
+
+`python -m model train pocket` runs it; stopped anywhere, the same command goes on from there.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from tokenizers import Tokenizer
+
+from model.config import LlavaConfig
+from model.conversation import get_template
+from model.network import LlavaNetwork
+from model.training import curves, vision, vocabulary
+from model.training.dataset import PATCH, SIDE, render
+from model.training.dialogue import INSTRUCT_WEIGHTS, WEIGHTS
+from model.training.packing import Plan
+from model.training.run import Limits
+from model.training.stages import Features, Source, train_language, train_llava
+
+# MLX allocates anew in every step; without these glibc gives the memory back each time.
+ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20), "OPENBLAS_NUM_THREADS": "1",
+}  # fmt: skip
+# LLaVA's `v1` prompt, as this repository's own template renders it.
+CHAT_TEMPLATE = """\
+{%- if messages[0].role == 'system' -%}
+{%- set system, turns = messages[0].content, messages[1:] -%}
+{%- else -%}
+{%- set system, turns = SYSTEM, messages -%}
+{%- endif -%}
+{{- (system if system is string else system[0].text) + ' ' -}}
+{%- for message in turns -%}
+{{- 'USER: ' if message.role == 'user' else 'ASSISTANT: ' -}}
+{%- if message.content is string -%}
+{{- message.content -}}
+{%- else -%}
+{%- for part in message.content if part.type == 'image' -%}{{- '<image>\\n' -}}{%- endfor -%}
+{%- for part in message.content if part.type == 'text' -%}{{- part.text -}}{%- endfor -%}
+{%- endif -%}
+{{- ' ' if message.role == 'user' else '</s>' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- 'ASSISTANT:' -}}{%- endif -%}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Sizes and lengths of every stage."""
+
+    pictures: int = 64_000
+    held: int = 320
+    vision_steps: int = 7000
+    refine_steps: int = 6000
+    language_steps: int = 1300
+    align_steps: int = 150
+    instruct_steps: int = 3000
+    half_batch: int = 8
+    length: int = 352
+    limits: Limits = field(default_factory=Limits)
+
+
+CONFIG: dict[str, Any] = {
+    "architectures": ["LlavaForConditionalGeneration"],
+    "model_type": "llava",
+    "image_token_index": vocabulary.SIZE - 2,
+    "image_seq_length": (SIDE // PATCH) ** 2,
+    "multimodal_projector_bias": True,
+    "projector_hidden_act": "gelu",
+    "vision_feature_layer": -1,
+    "vision_feature_select_strategy": "default",
+    "tie_word_embeddings": False,
+    "dtype": "float32",
+    "vision_config": {
+        "model_type": "clip_vision_model", "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4,
+        "num_attention_heads": 4, "image_size": SIDE, "patch_size": PATCH, "projection_dim": 128,
+        "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+    },
+    "text_config": {
+        "model_type": "llama", "vocab_size": vocabulary.SIZE, "hidden_size": 128, "intermediate_size": 384,
+        "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 32, "hidden_act": "silu",
+        "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "attention_bias": False,
+        "tie_word_embeddings": False, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": vocabulary.SIZE - 1,
+    },
+}  # fmt: skip
+PREPROCESSOR: dict[str, Any] = {
+    "image_processor_type": "LlavaImageProcessor", "processor_class": "LlavaProcessor",
+    "do_pad": True, "do_resize": True, "size": {"shortest_edge": SIDE}, "resample": 3,
+    "do_center_crop": True, "crop_size": {"height": SIDE, "width": SIDE},
+    "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True,
+    "image_mean": [0.5] * 3, "image_std": [0.25] * 3, "do_convert_rgb": True,
+}  # fmt: skip
+PROCESSOR: dict[str, Any] = {
+    "processor_class": "LlavaProcessor", "patch_size": PATCH, "num_additional_image_tokens": 1,
+    "vision_feature_select_strategy": "default", "image_token": vocabulary.IMAGE,
+}  # fmt: skip
+
+
+def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, list[float]]:
+    """Run all stages in `folder`, write the checkpoint, log and curves to `out`.
+
+    Returns each stage's losses. What `folder` holds of an earlier run is not done again.
+    """
+    recipe = recipe or Recipe()
+    tokenizer = _tokenizer(folder)
+    encoder = vocabulary.Encoder(tokenizer)
+    first = render(folder / "pictures", recipe.pictures, 1_000_000)
+    second = render(folder / "pictures2", recipe.pictures, 2_000_000)
+    held = render(folder / "held", recipe.held, 5_000)
+    network = LlavaNetwork(LlavaConfig.from_dict(CONFIG))
+    losses: dict[str, list[float]] = {}
+    losses["vision"], losses["vision-refine"] = vision.train(
+        folder,
+        network.vision_tower,
+        (first, second),
+        held,
+        (recipe.vision_steps, recipe.refine_steps),
+        recipe.limits,
+    )
+    plan = Plan(length=recipe.length)
+    source = Source(first, encoder, plan, WEIGHTS, recipe.half_batch)
+    trial = Source(held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
+    lm = network.language_model
+    losses["language"] = train_language(
+        folder, lm, source, trial, recipe.language_steps, recipe.limits
+    )
+    features = Features(network.vision_tower, second, folder / "features.npy")
+    held_features = Features(network.vision_tower, held)
+    for stage, steps, rates in (
+        ("align", recipe.align_steps, (0.01, 3e-3)), ("instruct", recipe.instruct_steps, (0.01, 2e-3)),
+    ):  # fmt: skip
+        losses[stage] = train_llava(
+            folder, stage, lm, network.multi_modal_projector, replace(source, pictures=second, weights=INSTRUCT_WEIGHTS), trial,
+            features, held_features, steps, rates, recipe.limits,
+        )  # fmt: skip
+    digest = export(network, tokenizer, out)
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"stage": "export", "sha256 of model.safetensors": digest}) + "\n")
+    shutil.copy(folder / "log.jsonl", out / "training.jsonl")
+    curves.draw(out / "training.jsonl", out / "training.svg")
+    return losses
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    if not (folder / "tokenizer.json").exists():
+        vocabulary.save(vocabulary.build(), folder)
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def export(network: LlavaNetwork, tokenizer: Tokenizer, out: Path) -> str:
+    """Write the checkpoint as transformers reads it; returns the weights' sha256."""
+    vocabulary.save(tokenizer, out)
+    (out / "chat_template.jinja").write_text(
+        CHAT_TEMPLATE.replace("SYSTEM", json.dumps(get_template("v1").system))
+    )
+    generation = {
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": vocabulary.SIZE - 1,
+        "do_sample": False,
+    }
+    for name, content in (
+        ("config", CONFIG), ("preprocessor_config", PREPROCESSOR),
+        ("processor_config", PROCESSOR), ("generation_config", generation),
+    ):  # fmt: skip
+        (out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+    file = out / "model.safetensors"
+    mx.save_safetensors(str(file), _hub_names(network), {"format": "pt"})
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _hub_names(network: LlavaNetwork) -> dict[str, mx.array]:
+    """Weights under llava-hf's names. CLIP's unused last norm is written too: loaders expect it."""
+    weights: dict[str, mx.array] = {}
+    parameters: Any = tree_flatten(network.parameters())
+    for name, value in parameters:
+        if name.startswith("vision_tower."):
+            name = "vision_tower.vision_model." + name.removeprefix("vision_tower.")
+        weights[name] = value.transpose(0, 3, 1, 2) if value.ndim == 4 else value
+    width = CONFIG["vision_config"]["hidden_size"]
+    norm = "vision_tower.vision_model.post_layernorm"
+    weights |= {f"{norm}.weight": mx.ones((width,)), f"{norm}.bias": mx.zeros((width,))}
+    return {name: mx.contiguous(value.astype(mx.float32)) for name, value in weights.items()}
