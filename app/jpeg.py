@@ -1,40 +1,60 @@
-"""Drops what a JPEG file tells beside its picture (place, camera, thumbnails); no pixel changes.
+"""What Pillow leaves to do with a JPEG file: count its scans, drop what isn't its picture.
 
-Encoding anew would change the pixels; a lossless copy would be ten times the size.
+Place, camera and thumbnails go, no pixel changes. Encoding anew would change the pixels; a
+lossless copy would be several times the size.
 """
 
-_KEPT = {0xE0, 0xEE}  # JFIF, and Adobe's colour transform: without them colours change
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+_START = b"\xff\xd8"
 _SCAN, _END = 0xDA, 0xD9
+_MARKER = re.compile(rb"\xff[^\x00\xff]", re.DOTALL)
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)  # restarts are part of a scan
 _ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
+# Frame headers, tables and scans. Of all the rest only the two heads below change the picture.
+_PICTURE = {*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDC, 0xDD}
+_JFIF, _ADOBE = 0xE0, 0xEE
 
 
-def without_metadata(data: bytes) -> bytes | None:
-    """The file without application segments and comments; None where it is laid out oddly."""
-    if data[:2] != b"\xff\xd8":
-        return None
-    kept, at = [data[:2]], 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
-        if marker == _END:
-            return b"".join([*kept, data[at : at + 2]])
-        end = at + 2 if marker in _ALONE else at + 2 + int.from_bytes(data[at + 2 : at + 4])
+def without_metadata(data: bytes) -> bytes:
+    """The first picture of a JPEG file, without anything else."""
+    return b"".join([_START, *(_cleaned(*found) for found in _segments(data)), b"\xff\xd9"])
+
+
+def has_more_scans(data: bytes, most: int) -> bool:
+    """Whether the file goes over its picture more than `most` times; progressive ones do it ten.
+
+    Each scan costs a pass over all pixels, and a few bytes: enough of them take a decoder hours.
+    """
+    scans = (marker for marker, _ in _segments(data) if marker == _SCAN)
+    return sum(1 for _ in islice(scans, most + 1)) > most
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and bytes of each segment, up to the end of the first picture.
+
+    Fill bytes and stray bytes between segments are passed over, as decoders do.
+    """
+    at = len(_START) if data.startswith(_START) else len(data)
+    while (found := _MARKER.search(data, at)) and found[0][1] != _END:
+        marker, at = found[0][1], found.end()
+        if marker not in _ALONE:
+            at += int.from_bytes(data[at : at + 2])
         if marker == _SCAN:
-            end = _after_scan(data, end)
-        is_metadata = 0xE0 <= marker <= 0xEF or marker == 0xFE
-        if not is_metadata or marker in _KEPT:
-            kept.append(data[at:end])
-        at = end
-    # The end marker may be missing, or be the last two bytes.
-    return b"".join([*kept, b"\xff\xd9"]) if len(kept) > 1 else None
+            after = _AFTER_SCAN.search(data, at)
+            at = after.start() if after else len(data)
+        yield marker, data[found.start() : at]
 
 
-def _after_scan(data: bytes, at: int) -> int:
-    """Where the entropy-coded data that begins at `at` ends: at the next real marker."""
-    while (found := data.find(b"\xff", at)) >= 0 and found + 1 < len(data):
-        if data[found + 1] != 0 and not 0xD0 <= data[found + 1] <= 0xD7:
-            return found
-        at = found + 2
-    return len(data)
+def _cleaned(marker: int, segment: bytes) -> bytes:
+    """What may stay of a segment: the picture's own, and heads cut to what colours depend on."""
+    if marker in _PICTURE:
+        return segment
+    if marker == _JFIF and segment[4:9] == b"JFIF\0" and len(segment) >= 18:
+        # Version, unit and densities; a thumbnail of 0 x 0 pixels.
+        return b"\xff\xe0\x00\x10" + segment[4:16] + b"\0\0"
+    if marker == _ADOBE and segment[4:9] == b"Adobe" and len(segment) >= 16:
+        return b"\xff\xee\x00\x0e" + segment[4:16]
+    return b""

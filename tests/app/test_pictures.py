@@ -2,13 +2,18 @@
 
 import io
 import struct
+import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
+from app import pictures
 from app.errors import PictureError
 from app.messages import Picture
 from app.pictures import MOST_BYTES, read_picture, thumbnail
@@ -24,7 +29,10 @@ def photo(width=40, height=24, mode="RGB"):
 
 def saved(image, kind, **options):
     file = io.BytesIO()
-    image.save(file, kind, **options)
+    if isinstance(image, pillow_heif.HeifFile):
+        image.save(file, **options)
+    else:
+        image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -53,13 +61,22 @@ def test_a_picture_is_named_by_its_pixels_and_not_by_its_file():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_rotation_is_applied_once_and_dropped(orientation):
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
+def test_rotation_is_applied_once_and_dropped(orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
     exif[0x010F] = "A camera maker"
-    picture = read_picture(saved(photo(), "JPEG", exif=exif, quality=95))
-    turned = orientation >= 5
-    assert (picture.width, picture.height) == ((24, 40) if turned else (40, 24))
+    quarters = photo().resize((64, 32))
+    # A HEIC is turned by a property of its own, which Pillow's `save` would not write.
+    writer = pillow_heif.from_pillow(quarters) if kind == "HEIF" else quarters
+    data = saved(writer, kind, exif=exif.tobytes(), quality=95)
+    tagged = quarters.copy()
+    tagged.getexif()[0x0112] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(tagged), int)  # [H, W, 3]
+    picture = read_picture(data)
+    got = np.asarray(picture.open(), int)
+    assert got.shape == expected.shape and (picture.width, picture.height) == got.shape[1::-1]
+    assert np.abs(got - expected).mean() < 4
     with Image.open(io.BytesIO(picture.data)) as kept:
         assert not kept.getexif()
     assert b"camera" not in picture.data
@@ -80,6 +97,60 @@ def test_a_jpeg_keeps_its_own_bytes_but_for_what_they_tell():
 def test_what_follows_a_jpegs_end_is_dropped():
     picture = read_picture(saved(photo(), "JPEG") + b"PK\x03\x04 an archive")
     assert b"archive" not in picture.data
+
+
+def test_a_telephones_jpeg_keeps_its_first_picture_alone():
+    first, second = photo(), Image.new("RGB", (40, 24), "red")
+    data = saved(first, "MPO", save_all=True, append_images=[second])
+    picture = read_picture(data)
+    assert picture.data[:2] == b"\xff\xd8" and len(picture.data) < len(data) - 300
+    assert picture.open().tobytes() == read_picture(saved(first, "JPEG")).open().tobytes()
+
+
+@pytest.mark.parametrize("width", [400, 16_400])  # wider than a WebP can be
+def test_words_and_places_in_a_png_go(width):
+    told = PngImagePlugin.PngInfo()
+    told.add_text("GPS", "52.5 N")
+    told.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta>52.5 N</x:xmpmeta>")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = saved(photo(width, 170), "PNG", pnginfo=told, icc_profile=profile, dpi=(72, 72))
+    assert b"52.5 N" in data
+    with Image.open(io.BytesIO(read_picture(data).data)) as kept:
+        assert {"icc_profile", "exif", "xmp", "dpi"}.isdisjoint(kept.info)
+        assert b"52.5 N" not in read_picture(data).data
+
+
+@pytest.mark.filterwarnings("ignore:.*EXIF")
+@pytest.mark.parametrize(
+    "body", [b"garbage", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff\x12\x01"]
+)
+def test_a_damaged_note_of_the_camera_costs_no_picture(body):
+    data = saved(photo(), "JPEG")
+    note = b"Exif\0\0" + body
+    damaged = data[:2] + b"\xff\xe1" + struct.pack(">H", len(note) + 2) + note + data[2:]
+    assert read_picture(damaged).digest == read_picture(data).digest
+
+
+def in_all_modes():
+    """The same picture in every mode that Pillow can write each kind of file in."""
+    grey = np.linspace(0, 65535, 40 * 24, dtype=np.uint16).reshape(24, 40)
+    for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "RGBa"):
+        image = Image.fromarray(grey) if mode == "I;16" else photo(mode="RGBA").convert(mode)
+        for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF"):
+            with suppress(OSError, ValueError):
+                yield pytest.param(saved(image, kind), id=f"{mode} {kind}")
+
+
+@pytest.mark.filterwarnings("ignore:Palette images")
+@pytest.mark.parametrize("data", list(in_all_modes()))
+def test_every_mode_is_kept_as_it_is_seen(data):
+    picture = read_picture(data)
+    with Image.open(io.BytesIO(picture.data)) as kept:
+        assert kept.convert("RGB").tobytes() == picture.open().tobytes()
+    with Image.open(io.BytesIO(data)) as original:
+        expected = np.asarray(original if original.mode == "I;16" else original.convert("L"))
+    scaled = expected / 257 if expected.dtype == np.uint16 else expected
+    assert np.abs(np.asarray(picture.open().convert("L")) - scaled.astype(float)).max() <= 1
 
 
 def test_progressive_jpegs_keep_all_their_scans():
@@ -134,6 +205,31 @@ def bomb(width, height):
     )
 
 
+def scans(count):
+    """A small progressive JPEG whose last scan comes again and again."""
+    data = saved(photo(), "JPEG", progressive=True)
+    return data[:-2] + data[data.rindex(b"\xff\xda") : -2] * count + data[-2:]
+
+
+def words(size):
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Comment", "A" * size, zip=True)
+    return saved(photo(), "PNG", pnginfo=told)
+
+
+def smaller_than_it_is():
+    """A GIF whose screen has 10 x 10 pixels and whose only frame has 81 megapixels."""
+    data = saved(Image.new("P", (9000, 9000)), "GIF")
+    return data[:6] + struct.pack("<HH", 10, 10) + data[10:]
+
+
+def lying_heic():
+    """A HEIC that says 64 x 64 pixels and holds 2048 x 2048."""
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (2048, 2048), "red")).save(file, quality=10)
+    return file.getvalue().replace(struct.pack(">II", 2048, 2048), struct.pack(">II", 64, 64))
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [
@@ -148,7 +244,18 @@ def bomb(width, height):
         (bomb(30_000, 30_000), "megapixels"),
         (bomb(9_000, 9_000), "megapixels"),
         (bomb(2**31 - 1, 2**31 - 1), "could not be read|megapixels"),
+        (smaller_than_it_is(), "megapixels"),
+        (lying_heic(), "could not be read"),
         (b"\0" * (MOST_BYTES + 1), "25 MB at most"),
+        (scans(100), "too long"),
+        (words(50_000_000), "could not be read"),
+        (saved(photo(1, 101), "PNG"), "strip of 1 x 101"),
+        (saved(photo(6000, 20), "PNG"), "strip of 6000 x 20"),
+        (saved(photo(), "TIFF"), "could not be read"),
+        (saved(photo(), "PDF"), "could not be read"),
+        (saved(photo(64, 64), "WEBP")[:-20], "could not be read"),
+        (saved(photo(64, 64), "AVIF")[:-20], "could not be read"),
+        (saved(photo(64, 64), "GIF")[:-200], "could not be read"),
     ],
     ids=[
         "empty",
@@ -162,13 +269,56 @@ def bomb(width, height):
         "bomb",
         "81 MP",
         "huge",
+        "gif screen",
+        "lying heic",
         "25 MB",
+        "scans",
+        "text bomb",
+        "line",
+        "strip",
+        "tiff",
+        "pdf",
+        "cut webp",
+        "cut avif",
+        "cut gif",
     ],
 )
 def test_what_is_no_picture_is_refused_in_a_sentence(data, says):
     with pytest.raises(PictureError, match=says) as refusal:
         read_picture(data, "scene.png")
     assert refusal.value.message.startswith("scene.png")
+
+
+@pytest.mark.parametrize(
+    "data", [scans(50), words(500_000), saved(photo(1, 100), "PNG"), saved(photo(1, 1), "PNG")]
+)
+def test_what_is_odd_and_harmless_is_read(data):
+    assert read_picture(data).open().size[0] in (1, 40)
+
+
+def test_large_pictures_are_read_one_at_a_time_and_small_ones_beside_them(monkeypatch):
+    busy, most, small = [], [], threading.Event()
+
+    def slow(data):
+        busy.append(data)
+        most.append(len(busy))
+        small.wait(2)
+        busy.pop()
+        return decode(data)
+
+    decode = pictures._decode
+    monkeypatch.setattr(pictures, "_decode", slow)
+    large = saved(Image.new("L", (4100, 4100)), "PNG")
+    with ThreadPoolExecutor(3) as pool:
+        threads = [pool.submit(read_picture, large) for _ in range(2)]
+        while not busy:
+            time.sleep(0.001)
+        third = pool.submit(read_picture, saved(photo(), "PNG"))
+        while len(most) < 2:
+            time.sleep(0.001)
+        small.set()
+        assert third.result().width == 40 and {t.result().width for t in threads} == {4100}
+    assert max(most) == 2
 
 
 def test_names_are_repeated_short_and_on_one_line():
