@@ -66,7 +66,11 @@ export function threadActions(chat) {
     "edit": (button) => openEditor(turnOf(button), (text) => chat.act("edit", { message: message(button), text })),
     "regenerate": (button) => chat.act("regenerate", { message: message(button) }),
     "version": (button) => chat.act("version", { message: button.dataset.to }),
-    "earlier": () => { chat.all = true; chat.act("show"); },
+    "earlier": () => {
+      chat.all = true;
+      chat.scroll.holdFromEnd();
+      chat.act("show");
+    },
     "to-end": () => chat.scroll.toEnd(),
   };
 }
@@ -77,12 +81,25 @@ export class Scroll {
     this.box = box;
     this.button = button;
     this.following = true;
+    this.held = 0; // pixels from the end to the present place, while more comes above it
     box.tabIndex = 0;
     box.setAttribute("role", "region");
     box.setAttribute("aria-label", "Conversation");
     box.addEventListener("scroll", () => this.look(), { passive: true });
-    const grown = new ResizeObserver(() => this.following ? this.toEnd() : this.look());
+    const grown = new ResizeObserver(() => this.grown());
     for (const part of box.children) grown.observe(part);
+  }
+
+  // What comes above the present place must not move it.
+  holdFromEnd() {
+    this.held = this.box.scrollHeight - this.box.scrollTop;
+  }
+
+  grown() {
+    if (this.held) this.box.scrollTop = this.box.scrollHeight - this.held;
+    else if (this.following) return this.toEnd();
+    this.held = 0;
+    this.look();
   }
 
   look() {

@@ -7,23 +7,28 @@ from pathlib import Path
 from tests.app.running import Running, start
 
 PROGRAM = """
-import runpy
+import os, runpy
 from app import server
 from app.engine import EchoEngine
+from app.engine.base import EngineStatus
 
-server.create_engine = lambda settings: EchoEngine(
-    delay={delay}, loading={loading}, capacity={capacity}
-)
+class Engine(EchoEngine):
+    def status(self):
+        if os.path.exists({gate!r}):
+            return EngineStatus("loading", "echo", progress=0.5)
+        return super().status()
+
+server.create_engine = lambda settings: Engine(delay={delay}, capacity={capacity})
 runpy.run_module("app", run_name="__main__")
 """
 
 
 @contextmanager
 def echoing(
-    data_dir: Path, *, delay: float, loading: float = 0.0, capacity: int = 16
+    data_dir: Path, *, delay: float, gate: Path = Path("none"), capacity: int = 16
 ) -> Iterator[Running]:
-    """The running program; `delay` seconds before each word."""
-    program = PROGRAM.format(delay=delay, loading=loading, capacity=capacity)
+    """The running program; `delay` seconds before each word, loading while `gate` is there."""
+    program = PROGRAM.format(delay=delay, gate=str(gate), capacity=capacity)
     with start(["-c", program], data_dir) as process:
         try:
             assert process.stdout is not None

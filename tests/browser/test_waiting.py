@@ -12,12 +12,16 @@ from tests.browser.server import echoing
 def test_a_question_sent_while_the_model_loads_is_kept_and_answered(
     new_context: NewContext, tmp_path: Path
 ) -> None:
-    with echoing(tmp_path, delay=0.01, loading=6.0) as server:
+    gate = tmp_path / "gate"
+    gate.touch()
+    with echoing(tmp_path / "data", delay=0.01, gate=gate) as server:
         chat = Chat.open(new_context(server.url), server.url)
         expect(chat.page.get_by_test_id("model")).to_contain_text("loading")
         chat.ask("are you there?")
         expect(chat.page.locator("#live")).to_contain_text("The model is loading")
         chat.reload()
+        expect(chat.page.locator("#live")).to_contain_text("The model is loading")
+        gate.unlink()
         expect(chat.answered(1)).to_have_text("are you there?")
         expect(chat.page.get_by_test_id("model")).to_contain_text("ready")
 
