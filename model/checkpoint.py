@@ -13,6 +13,7 @@ from typing import Any
 import mlx.core as mx
 
 from model import fields, original_config, quantization
+from model.chat_template import MOST_SOURCE
 from model.config import LlavaConfig
 from model.errors import CheckpointError
 from model.hub import find_checkpoint
@@ -51,15 +52,24 @@ def load(
     config = _complete(LlavaConfig.from_dict(written), folder, stored)
     processor = _image_processor(folder, written, config)
     network = load_network(config, stored, dtype=dtype, quantize=quantize)
-    tokenizer_config = read_json(folder, "tokenizer_config.json") or {}
     return Llava(
         name=name,
         config=config,
         network=network,
         tokenizer=Tokenizer(folder, config),
         image_processor=processor,
-        template=choose_template(written, tokenizer_config, name, None),
+        template=choose_template(written, _tokenizer_config(folder), name),
     )
+
+
+def _tokenizer_config(folder: Path) -> dict[str, Any]:
+    """With the checkpoint's own chat template in it, which newer ones keep in a file of its own."""
+    config = read_json(folder, "tokenizer_config.json") or {}
+    own = (read_json(folder, "chat_template.json") or {}).get("chat_template")
+    file = folder / "chat_template.jinja"
+    if file.is_file() and file.stat().st_size <= MOST_SOURCE:
+        own = file.read_bytes().decode("utf-8", "replace")
+    return config | ({"chat_template": own} if own is not None else {})
 
 
 def _complete(config: LlavaConfig, folder: Path, stored: Mapping[str, StoredTensor]) -> LlavaConfig:

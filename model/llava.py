@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import mlx.core as mx
 from PIL import Image
 
+from model.chat_template import AnyTemplate
 from model.config import LlavaConfig
-from model.conversation import Template
 from model.errors import PromptError
 from model.image_processor import ImageProcessor
 from model.network import LlavaNetwork
@@ -27,7 +27,7 @@ class Llava:
     network: LlavaNetwork
     tokenizer: Tokenizer
     image_processor: ImageProcessor
-    template: Template
+    template: AnyTemplate
 
     @property
     def visual_tokens(self) -> int:

@@ -1,54 +1,107 @@
 """Each known checkpoint gets the prompt that it was trained with."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from model.chat_template import own_template
+from model.checkpoint import _tokenizer_config, load
+from model.conversation import Template
 from model.errors import TemplateError
 from model.template_choice import choose_template
+from tests.checkpoints import write_checkpoint
 
-LLAMA = {"text_config": {"model_type": "llama", "vocab_size": 32064}}
+
+def config(kind: str, vocabulary: int = 32064) -> dict[str, Any]:
+    return {"model_type": "llava", "text_config": {"model_type": kind, "vocab_size": vocabulary}}
+
+
+LLAMA = config("llama")
 
 
 @pytest.mark.parametrize(
-    ("name", "template"),
+    ("name", "kind", "template"),
     [
-        ("llava-hf/llava-1.5-7b-hf", "v1"),
-        ("liuhaotian/llava-v1.5-13b", "v1"),
-        ("llava-hf/llava-v1.6-vicuna-7b-hf", "v1"),
-        ("llava-hf/llava-v1.6-mistral-7b-hf", "mistral_instruct"),
-        ("llava-hf/bakLlava-v1-hf", "mistral_instruct"),
-        ("llava-hf/llava-v1.6-34b-hf", "chatml_direct"),
-        ("llava-hf/llama3-llava-next-8b-hf", "llava_llama_3"),
-        ("llava-hf/llava-interleave-qwen-0.5b-hf", "qwen_1_5"),
-        ("llava-hf/llava-onevision-qwen2-7b-ov-hf", "qwen_1_5"),
-        ("liuhaotian/LLaVA-7b-delta-v0", "llava_v0"),
-        ("liuhaotian/llava-llama-2-13b-chat-lightning-preview", "llava_llama_2"),
-        ("pocket", "v1"),
-        ("my-own-folder", "v1"),
+        ("llava-hf/llava-1.5-7b-hf", "llama", "v1"),
+        ("liuhaotian/llava-v1.5-13b", "llama", "v1"),
+        ("llava-hf/llava-v1.6-vicuna-7b-hf", "llama", "v1"),
+        ("llava-hf/llava-v1.6-mistral-7b-hf", "mistral", "mistral_instruct"),
+        ("llava-hf/bakLlava-v1-hf", "mistral", "mistral_instruct"),
+        ("llava-hf/llava-v1.6-34b-hf", "llama", "chatml_direct"),
+        ("llava-hf/llama3-llava-next-8b-hf", "llama", "llava_llama_3"),
+        ("llava-hf/llava-interleave-qwen-0.5b-hf", "qwen2", "qwen_1_5"),
+        ("llava-hf/llava-onevision-qwen2-7b-ov-hf", "qwen2", "qwen_1_5"),
+        ("lmms-lab/llava-qwen2.5-7b", "qwen2", "qwen_2_5"),
+        ("liuhaotian/LLaVA-7b-delta-v0", "llama", "llava_v0"),
+        ("liuhaotian/llava-llama-2-13b-chat-lightning-preview", "llama", "llava_llama_2"),
+        ("someone/tiny-llava-v1-qwen", "qwen2", "qwen_1_5"),
+        ("my-llava-1.5", "qwen2", "qwen_1_5"),
+        ("pocket", "llama", "v1"),
+        ("my-own-folder", "llama", "v1"),
+        ("playing-with-llava", "llama", "v1"),
     ],
 )
-def test_by_name(name, template):
-    assert choose_template(LLAMA, {}, name).name == template
+def test_by_name_where_the_language_model_is_of_that_type(
+    name: str, kind: str, template: str
+) -> None:
+    assert choose_template(config(kind), {}, name).name == template
+    assert choose_template(config(kind) | {"_name_or_path": name}, {}, "x").name == template
 
 
 @pytest.mark.parametrize(
-    ("text", "template"),
+    ("given", "template"),
     [
-        ({"model_type": "qwen2", "vocab_size": 152000}, "qwen_1_5"),
-        ({"model_type": "mistral"}, "mistral_instruct"),
-        ({"model_type": "llama", "vocab_size": 128320}, "llava_llama_3"),
-        ({"model_type": "llama", "vocab_size": 64064}, "chatml_direct"),
+        (config("qwen2", 152000), "qwen_1_5"),
+        (config("mistral"), "mistral_instruct"),
+        (config("llama", 128320), "llava_llama_3"),
+        (config("llama", 64064), "chatml_direct"),
+        ({"model_type": "llava_mistral", "vocab_size": 32000}, "mistral_instruct"),
+        ({"model_type": "llava_qwen"}, "qwen_1_5"),
+        ({"model_type": "llava_llama"}, "v1"),
+        ({"model_type": "llava", "vocab_size": 32000}, "v1"),
+        ({"text_config": {}}, "v1"),
         ({}, "v1"),
     ],
 )
-def test_by_language_model_when_the_name_says_nothing(text, template):
-    assert choose_template({"text_config": text}, {}, "x").name == template
+def test_by_language_model_when_the_name_says_nothing(given: dict[str, Any], template: str) -> None:
+    assert choose_template(given, {"chat_template": "X"}, "x").name == template
 
 
-def test_the_users_choice_goes_first():
-    assert choose_template(LLAMA, {}, "llava-1.5-7b-hf", "llama_2").name == "llama_2"
-    with pytest.raises(TemplateError):
-        choose_template(LLAMA, {}, "x", "nonsense")
+def test_the_checkpoints_own_where_none_of_ours_fits() -> None:
+    assert choose_template(config("strange"), {"chat_template": "X"}, "x").name == "chat_template"
+    assert choose_template(config("strange"), {}, "x").name == "v1"
 
 
-def test_llavas_own_version_field_counts():
-    assert choose_template({**LLAMA, "version": "llava_v0"}, {}, "llava-1.5").name == "llava_v0"
+def test_the_users_choice_goes_first() -> None:
+    own = {"chat_template": "X"}
+    assert choose_template(LLAMA, own, "llava-1.5-7b-hf", "llama_2").name == "llama_2"
+    assert choose_template(LLAMA, own, "llava-1.5-7b-hf", "chat_template").name == "chat_template"
+    for nothing in ("nonsense", "chat_template"):
+        with pytest.raises(TemplateError):
+            choose_template(LLAMA, {}, "x", nothing)
+
+
+def test_llavas_own_version_field_counts() -> None:
+    for version, template in (("llava_v0", "llava_v0"), ("of yesterday", "v1"), (3, "v1")):
+        assert choose_template(LLAMA | {"version": version}, {}, "llava-1.5").name == template
+
+
+def test_pictures_of_the_first_llavas_are_framed_where_they_were_in_training() -> None:
+    template = choose_template({**LLAMA, "mm_use_im_start_end": True}, {}, "x")
+    assert isinstance(template, Template)
+    content = [{"type": "image"}, {"type": "text", "text": "Hi"}]
+    prompt = template.render([{"role": "user", "content": content}])
+    assert prompt.endswith("USER: <im_start><image><im_end>\nHi ASSISTANT:")
+
+
+@pytest.mark.parametrize("file", ["chat_template.jinja", "chat_template.json"])
+def test_a_checkpoints_own_template_is_read_but_llavas_answers(tmp_path: Path, file: str) -> None:
+    folder = write_checkpoint(tmp_path / "x")
+    own = "{{ 'own' }}"
+    written = json.dumps({"chat_template": own}) if file.endswith("json") else own
+    (folder / file).write_text(written)
+    found = own_template(_tokenizer_config(folder))
+    assert found is not None and found.source == own
+    assert load(folder).template.name == "v1"
