@@ -156,7 +156,7 @@ class MlxEngine:
 
         if isinstance(error, ModelError):
             detail = str(error)
-            log.warning("the model can't be loaded: %s", detail)
+            log.debug("the model can't be loaded: %s", detail)
         else:
             loaded = self._state == "ready"
             detail = "It broke down: start the program again." if loaded else _NOT_LOADED
