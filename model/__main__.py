@@ -26,6 +26,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--out", type=Path, help="where the checkpoint is written (default: FOLDER/checkpoint)"
     )
+    train.add_argument(
+        "--start", type=Path, help="go on with a checkpoint's instruction instead of beginning anew"
+    )
     evaluate = commands.add_parser(
         "evaluate", help="score a model on drawn scenes that training never saw"
     )
@@ -55,7 +58,10 @@ def _train(options: argparse.Namespace) -> int:
 
     _with_settings(pocket.ALLOCATOR)
     out = options.out or options.folder / "checkpoint"
-    pocket.train(options.folder, out)
+    if options.start:
+        pocket.polish(options.folder, out, options.start)
+    else:
+        pocket.train(options.folder, out)
     sys.stdout.write(f"The checkpoint is in {out}.\n")
     return 0
 

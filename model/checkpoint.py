@@ -24,7 +24,7 @@ from model.template_choice import choose_template
 from model.tokenizer import Tokenizer
 from model.weights import StoredTensor, load_tensors, read_json, read_weights, stored_tensors
 
-__all__ = ["load", "read_weights"]
+__all__ = ["load", "load_network", "read_weights"]
 
 _HEAD = "language_model.lm_head.weight"
 _WORDS = "language_model.model.embed_tokens.weight"

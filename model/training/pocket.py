@@ -14,15 +14,17 @@ import mlx.core as mx
 from mlx.utils import tree_flatten
 from tokenizers import Tokenizer
 
+from model.checkpoint import load_network
 from model.config import LlavaConfig
 from model.conversation import get_template
 from model.network import LlavaNetwork
 from model.training import curves, vision, vocabulary
-from model.training.dataset import PATCH, SIDE, render
+from model.training.dataset import PATCH, SIDE, Pictures, render
 from model.training.dialogue import INSTRUCT_WEIGHTS, WEIGHTS
 from model.training.packing import Plan
 from model.training.run import Limits
 from model.training.stages import Features, Source, train_language, train_llava
+from model.weights import stored_tensors
 
 # MLX allocates anew in every step; without these glibc gives the memory back each time.
 ALLOCATOR = {
@@ -62,6 +64,7 @@ class Recipe:
     language_steps: int = 1300
     align_steps: int = 150
     instruct_steps: int = 3000
+    polish_steps: int = 6000
     half_batch: int = 8
     length: int = 352
     limits: Limits = field(default_factory=Limits)
@@ -131,21 +134,82 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
     losses["language"] = train_language(
         folder, lm, source, trial, recipe.language_steps, recipe.limits
     )
-    features = Features(network.vision_tower, second, folder / "features.npy")
-    held_features = Features(network.vision_tower, held)
+    frozen = _Frozen(network, second, held, folder)
     for stage, steps, rates in (
         ("align", recipe.align_steps, (0.01, 3e-3)), ("instruct", recipe.instruct_steps, (0.01, 2e-3)),
     ):  # fmt: skip
-        losses[stage] = train_llava(
-            folder, stage, lm, network.multi_modal_projector, replace(source, pictures=second, weights=INSTRUCT_WEIGHTS), trial,
-            features, held_features, steps, rates, recipe.limits,
-        )  # fmt: skip
+        losses[stage] = frozen.train(stage, source, trial, steps, rates, recipe.limits)
+    _finish(folder, out, network, tokenizer)
+    return losses
+
+
+def polish(folder: Path, out: Path, start: Path, recipe: Recipe | None = None) -> list[float]:
+    """Go on with the instruction of a checkpoint of this recipe, on conversations of new seeds.
+
+    Its log is taken over; returns the losses.
+    """
+    recipe = recipe or Recipe()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "log.jsonl").exists():
+        shutil.copy(start / "training.jsonl", folder / "log.jsonl")
+    tokenizer = Tokenizer.from_file(str(start / "tokenizer.json"))
+    network = load_network(LlavaConfig.from_dict(CONFIG), stored_tensors(start))
+    second = render(folder / "pictures2", recipe.pictures, 2_000_000)
+    held = render(folder / "held", recipe.held, 5_000)
+    plan, encoder = Plan(length=recipe.length), vocabulary.Encoder(tokenizer)
+    source = Source(second, encoder, plan, WEIGHTS, recipe.half_batch, first_seed=10**8)
+    trial = Source(held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
+    frozen = _Frozen(network, second, held, folder)
+    losses = frozen.train(
+        "polish", source, trial, recipe.polish_steps, (0.006, 1e-3), recipe.limits
+    )
+    _finish(folder, out, network, tokenizer)
+    return losses
+
+
+class _Frozen:
+    """The stages after the tower, on its features, which are computed once."""
+
+    def __init__(
+        self, network: LlavaNetwork, pictures: Pictures, held: Pictures, folder: Path
+    ) -> None:
+        self.network, self.pictures, self.folder = network, pictures, folder
+        self.features = Features(network.vision_tower, pictures, folder / "features.npy")
+        self.held_features = Features(network.vision_tower, held)
+
+    def train(
+        self,
+        stage: str,
+        source: Source,
+        trial: Source,
+        steps: int,
+        rates: tuple[float, float],
+        limits: Limits,
+    ) -> list[float]:
+        source = replace(source, pictures=self.pictures, weights=INSTRUCT_WEIGHTS)
+        lm, projector = self.network.language_model, self.network.multi_modal_projector
+        return train_llava(
+            self.folder,
+            stage,
+            lm,
+            projector,
+            source,
+            trial,
+            self.features,
+            self.held_features,
+            steps,
+            rates,
+            limits,
+        )
+
+
+def _finish(folder: Path, out: Path, network: LlavaNetwork, tokenizer: Tokenizer) -> None:
+    """Write the checkpoint, and beside it the log, which names the weights, and its curves."""
     digest = export(network, tokenizer, out)
     with (folder / "log.jsonl").open("a") as log:
         log.write(json.dumps({"stage": "export", "sha256 of model.safetensors": digest}) + "\n")
     shutil.copy(folder / "log.jsonl", out / "training.jsonl")
     curves.draw(out / "training.jsonl", out / "training.svg")
-    return losses
 
 
 def _tokenizer(folder: Path) -> Tokenizer:

@@ -38,10 +38,11 @@ class Source:
     plan: Plan
     weights: dict[str, float]
     size: int
+    first_seed: int = 0
 
     def batch(self, seed: int) -> tuple[Batch, list[tuple[int, bool]], Kinds]:
         """A batch, the pictures in it (index, mirrored), and the kind of each scored answer."""
-        rng = Random(seed)
+        rng = Random(self.first_seed + seed)
         chosen: list[tuple[int, bool]] = []
 
         def draw_picture() -> tuple[int, Scene]:

@@ -1,10 +1,11 @@
 """Every stage of the recipe, a few steps of each, on a few pictures."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from model.training.pocket import Recipe, train
+from model.training.pocket import Recipe, polish, train
 from model.training.run import Limits
 
 STAGES = ("vision", "vision-refine", "language", "align", "instruct")
@@ -42,3 +43,17 @@ def test_the_log_names_every_stage_and_the_weights(trained):
     ]
     assert {line["stage"] for line in lines} == {*STAGES, "export"}
     assert (trained[0] / "out" / "training.svg").read_text().count("<path") == len(STAGES)
+
+
+def test_a_checkpoint_can_be_trained_on_and_its_log_goes_on(trained, tmp_path):
+    folder, recipe, _ = trained
+    start = folder / "out"
+    losses = polish(tmp_path, tmp_path / "out", start, replace(recipe, polish_steps=20))
+    assert len(losses) == 2
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() != (
+        start / "model.safetensors"
+    ).read_bytes()
+    lines = [
+        json.loads(line) for line in (tmp_path / "out" / "training.jsonl").read_text().splitlines()
+    ]
+    assert {"instruct", "polish"} < {line["stage"] for line in lines}
