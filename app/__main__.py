@@ -19,9 +19,9 @@ def main(arguments: Sequence[str]) -> int:
         settings, question = command_line.read(arguments)
         if question is None:
             return _serve(settings)
-        from app import ask
+        from app.ask import run
 
-        return ask.run(settings, question.images, question.text)
+        return run(settings, question.images, question.text)
     except ChatError as error:
         sys.stderr.write(f"LLaVA Chat: {error.message}\n")
         return 2 if isinstance(error, SettingsError) else 1

@@ -7,7 +7,6 @@ from types import ModuleType
 
 import pytest
 
-import app
 from app.__main__ import main
 from app.errors import EngineError
 from app.settings import Settings
@@ -29,7 +28,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     module.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.ask", module)
-    monkeypatch.setattr(app, "ask", module, raising=False)
     return calls
 
 
