@@ -6,23 +6,22 @@ neither a reload nor the end of the program loses it. Knows nothing of HTML and 
 
 import asyncio
 import builtins
-import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager, suppress
 from typing import TypeVar
 
+from app.answer_keeper import AnswerKeeper
+from app.chat_request import chat_request, sampling
 from app.controller import Controller
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, NotReady, StorageError
 from app.messages import (
     ChatRequest,
     Delta,
     Event,
     Finished,
     FinishReason,
-    Message,
     Picture,
-    Sampling,
     Usage,
 )
 from app.pictures import read_picture, thumbnail
@@ -31,9 +30,10 @@ from app.store.records import Chat, ChatMessage, ChatSettings, Conversation, Sto
 
 __all__ = ["Chat", "ChatMessage", "ChatSettings", "Conversation", "Conversations", "StoredPicture"]
 
-SAVE_EVERY = 0.5  # seconds between two writes of an answer that is coming
 LONGEST_TITLE = 60  # characters
 READERS = 2  # pictures decoded at once: each may take some hundred megabytes
+BUSY = "An answer is still being written in this chat. Stop it or wait for its end."
+CLOSING = "The program is being closed: try again when it is back."
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 class Conversations:
     """All that can be done with conversations. Everything is checked against the owner.
 
-    Unknown ids, and other people's, raise NotFound.
+    Unknown ids, and other people's, raise NotFound; a disk that refuses, StorageError.
     """
 
     def __init__(self, store: Store, controller: Controller) -> None:
@@ -50,47 +50,57 @@ class Conversations:
         # SQLite waits for the disk: one thread for it, so that statements never queue on its lock.
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="intake")
+        self._answers: dict[tuple[str, str], AnswerKeeper] = {}  # that are being written
+        self._closed = False
 
     async def create(self, owner: str, settings: ChatSettings | None = None) -> str:
         """A new conversation's id."""
-        return await self._on_disk(lambda: self._store.create(owner, settings or ChatSettings()))
+        chosen = settings or ChatSettings()
+        sampling(chosen)
+        return await self._on_disk(lambda: self._store.create(owner, chosen))
 
     async def list(self, owner: str, query: str = "") -> builtins.list[Conversation]:
-        """Newest first; with `query`, those that hold all of its words."""
+        """Newest first, 500 at most; with `query`, those that hold all of its words."""
         return await self._on_disk(lambda: self._store.list(owner, query))
 
     async def open(self, owner: str, conversation: str) -> Chat:
-        """The conversation with the messages of the path that is shown."""
-        return await self._on_disk(lambda: self._store.open(owner, conversation))
+        """The conversation with the messages of the path that is shown.
+
+        The answer that is being written isn't among them: who follows it knows more of it.
+        """
+        return await self._on_disk(lambda: self._open(owner, conversation))
 
     async def rename(self, owner: str, conversation: str, title: str) -> None:
         await self._on_disk(lambda: self._store.rename(owner, conversation, _title(title)))
 
     async def delete(self, owner: str, conversation: str) -> None:
-        """The conversation and its pictures, for good."""
+        """The conversation and its pictures, for good; an answer that is being written ends."""
         await self._on_disk(lambda: self._store.delete(owner, conversation))
 
     async def switch(self, owner: str, conversation: str, message: str) -> None:
         """Show another version of a message and what followed it."""
-        await self._on_disk(lambda: self._store.set_leaf(owner, conversation, message))
+        await self._on_disk(lambda: self._store.show(owner, conversation, message))
 
     async def add_picture(self, owner: str, data: bytes, name: str = "") -> Picture:
         """Read and keep a picture. Raises PictureError; then nothing is kept."""
-        loop = asyncio.get_running_loop()
-        picture = await loop.run_in_executor(self._readers, read_picture, data, name)
-        await self._on_disk(lambda: self._store.add_picture(owner, picture))
+        picture = await self._read(lambda: read_picture(data, name))
+        await self._on_disk(lambda: self._store.pictures.add(owner, picture))
         return picture
 
     async def picture(self, owner: str, digest: str) -> Picture:
-        return await self._on_disk(lambda: self._store.picture(owner, digest))
+        return await self._on_disk(lambda: self._store.pictures.get(owner, digest))
 
     async def thumbnail(self, owner: str, digest: str) -> bytes:
         """A small WebP of a picture, made at the first request."""
+        pictures = self._store.pictures
+        kept = await self._on_disk(lambda: pictures.thumbnail(owner, digest))
+        if kept is not None:
+            return kept
         picture = await self.picture(owner, digest)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._readers, lambda: self._store.files.thumbnail(digest, lambda: thumbnail(picture))
-        )
+        made = await self._read(lambda: thumbnail(picture))
+        with suppress(StorageError):  # then it is made anew the next time
+            await self._on_disk(lambda: pictures.keep_thumbnail(owner, digest, made))
+        return made
 
     async def ask(
         self,
@@ -100,20 +110,25 @@ class Conversations:
         digests: Sequence[str],
         settings: ChatSettings,
     ) -> str:
-        """Keep a message of the user at the end of the path; its id, for `answer`."""
-        _check(text, digests, settings)
+        """Keep a message of the user at the end of the path; its id, for `answer`.
+
+        Raises InvalidRequest for what could never be answered; then nothing is kept.
+        """
+        self._refuse_second(owner, conversation)
         return await self._on_disk(lambda: self._ask(owner, conversation, text, digests, settings))
 
     async def edit(
         self, owner: str, conversation: str, message: str, text: str, settings: ChatSettings
     ) -> str:
         """Keep another version of a user's message, with its pictures; its id, for `answer`."""
+        self._refuse_second(owner, conversation)
         return await self._on_disk(lambda: self._edit(owner, conversation, message, text, settings))
 
     async def again(
         self, owner: str, conversation: str, message: str, settings: ChatSettings
     ) -> str:
-        """Prepare another answer in place of `message` (or to it, if a user's): the id to `answer`."""
+        """Prepare another answer in place of `message`, or to a user's; the id to `answer`."""
+        self._refuse_second(owner, conversation)
         return await self._on_disk(lambda: self._again(owner, conversation, message, settings))
 
     async def answer(
@@ -121,26 +136,45 @@ class Conversations:
     ) -> AsyncGenerator[Event, None]:
         """The events of the answer to a user's message, kept as they come; closing it stops.
 
-        Raises what the controller raises; before the first event nothing of an answer is kept.
+        Raises what the controller raises; before the first word nothing of an answer is kept.
+        After the last event StorageError when the answer could not be kept.
         """
-        request = await self._on_disk(lambda: self._request(owner, conversation, message))
-        keeper = _Keeper(self, owner, conversation, message)
-        reason: FinishReason = "error"
-        usage: Usage | None = None
-        try:
-            async with aclosing(self._controller.stream(request)) as events:
-                async for event in events:
-                    if isinstance(event, Delta):
-                        await keeper.add(event.text)
-                    elif isinstance(event, Finished):
-                        reason, usage = event.reason, event.usage
-                        await keeper.end(reason, usage)
-                    yield event
-        except (asyncio.CancelledError, GeneratorExit):
-            reason = "cancelled"
-            raise
-        finally:
-            await asyncio.shield(keeper.end(reason, usage))
+        with self._only_answer(owner, conversation, message) as keeper:
+            reason: FinishReason = "error"
+            usage: Usage | None = None
+            try:
+                request = await self._on_disk(lambda: self._request(owner, conversation, message))
+                async with aclosing(self._controller.stream(request)) as events:
+                    async for event in events:
+                        if isinstance(event, Delta):
+                            keeper.add(event.text)
+                        elif isinstance(event, Finished):
+                            reason, usage = event.reason, event.usage
+                            await keeper.end(reason, usage)
+                        yield event
+            except (asyncio.CancelledError, GeneratorExit):
+                reason = "cancelled"
+                raise
+            finally:
+                await keeper.end(reason, usage)
+        if keeper.failure:
+            raise keeper.failure
+
+    async def aclose(self) -> None:
+        """Keep what answers say by now, then close the store."""
+        for keeper in tuple(self._answers.values()):
+            await keeper.end(None)
+        self._closed = True
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._disk.shutdown)
+        self._store.close()
+
+    def _open(self, owner: str, conversation: str) -> Chat:
+        chat = self._store.open(owner, conversation)
+        keeper = self._answers.get((owner, conversation))
+        if keeper and chat.messages and chat.messages[-1].id == keeper.message:
+            return Chat(chat.id, chat.title, chat.settings, chat.messages[:-1])
+        return chat
 
     def _ask(
         self,
@@ -150,110 +184,86 @@ class Conversations:
         digests: Sequence[str],
         settings: ChatSettings,
     ) -> str:
-        chat = self._store.open(owner, conversation)
-        parent = chat.messages[-1].id if chat.messages else None
-        message = self._store.add_message(owner, conversation, parent, "user", text, digests)
-        self._store.set_settings(owner, conversation, settings)
-        if not chat.title:
-            self._store.rename(owner, conversation, _title(text) or "A picture")
-        return message
+        path = self._store.open(owner, conversation).messages
+        return self._add(owner, conversation, path, text, digests, settings)
 
     def _edit(
         self, owner: str, conversation: str, message: str, text: str, settings: ChatSettings
     ) -> str:
-        old = self._store.message(owner, conversation, message)
+        *before, old = self._store.path(owner, conversation, message)
         if old.role != "user":
             raise InvalidRequest("Only your own messages can be edited.")
         digests = [picture.digest for picture in old.pictures]
-        _check(text, digests, settings)
-        self._store.set_settings(owner, conversation, settings)
-        return self._store.add_message(owner, conversation, old.parent, "user", text, digests)
+        return self._add(owner, conversation, before, text, digests, settings)
+
+    def _add(
+        self,
+        owner: str,
+        conversation: str,
+        path: Sequence[ChatMessage],
+        text: str,
+        digests: Sequence[str],
+        settings: ChatSettings,
+    ) -> str:
+        """Keep a question after `path`, if it can be answered there."""
+        if not text.strip() and not digests:
+            raise InvalidRequest("Write a message or add a picture first.")
+        parent = path[-1].id if path else None
+        pictures = self._store.pictures.find(owner, digests)
+        question = ChatMessage("", "user", text, parent, pictures, ())
+        chat_request((*path, question), settings, owner, _without_pixels)
+        title = _title(text) or "A picture"
+        return self._store.add_question(owner, conversation, parent, text, digests, settings, title)
 
     def _again(self, owner: str, conversation: str, message: str, settings: ChatSettings) -> str:
+        sampling(settings)
         old = self._store.message(owner, conversation, message)
-        asked = message if old.role == "user" else old.parent
-        if asked is None:
+        question = message if old.role == "user" else old.parent
+        if question is None:
             raise InvalidRequest("There is no message to answer.")
-        self._store.set_settings(owner, conversation, settings)
-        self._store.set_leaf(owner, conversation, asked)
-        return asked
+        self._store.show_up_to(owner, conversation, question, settings)
+        return question
 
     def _request(self, owner: str, conversation: str, message: str) -> ChatRequest:
-        """The whole path up to a message, all its pictures included."""
+        path = self._store.path(owner, conversation, message)
         settings = self._store.open(owner, conversation).settings
-        path = self._store.path(
-            owner, conversation, self._store.message(owner, conversation, message).id
-        )
-        messages = [Message("system", settings.system)] if settings.system.strip() else []
-        for said in path:
-            if said.role == "assistant" and not said.text:
-                continue  # an answer that was stopped before its first word
-            pictures = tuple(self._store.picture(owner, p.digest) for p in said.pictures)
-            messages.append(
-                Message("user" if said.role == "user" else "assistant", said.text, pictures)
-            )
-        return ChatRequest(tuple(messages), settings_to_sampling(settings), owner=owner)
+        pictures = self._store.pictures
+        return chat_request(path, settings, owner, lambda shown: pictures.get(owner, shown.digest))
+
+    def _refuse_second(self, owner: str, conversation: str) -> None:
+        if (owner, conversation) in self._answers:
+            raise InvalidRequest(BUSY)
+
+    @contextmanager
+    def _only_answer(self, owner: str, conversation: str, message: str) -> Iterator[AnswerKeeper]:
+        """The keeper of the one answer that this conversation is being given."""
+        self._refuse_second(owner, conversation)
+        model = self._controller.status().engine.model
+        keeper = AnswerKeeper(self._store, self._on_disk, owner, conversation, message, model)
+        self._answers[owner, conversation] = keeper
+        try:
+            yield keeper
+        finally:
+            del self._answers[owner, conversation]
 
     async def _on_disk(self, action: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, action)
+        return await self._on_thread(self._disk, action)
+
+    async def _read(self, action: Callable[[], T]) -> T:
+        return await self._on_thread(self._readers, action)
+
+    async def _on_thread(self, threads: ThreadPoolExecutor, action: Callable[[], T]) -> T:
+        if self._closed:
+            raise NotReady(CLOSING, retry_after=5)
+        return await asyncio.get_running_loop().run_in_executor(threads, action)
 
 
-class _Keeper:
-    """Writes an answer into the store while it comes: at its first word, now and then, at its end."""
-
-    def __init__(
-        self, conversations: Conversations, owner: str, conversation: str, parent: str
-    ) -> None:
-        self._conversations = conversations
-        self._owner, self._conversation, self._parent = owner, conversation, parent
-        self._message: str | None = None
-        self._text = ""
-        self._saved = 0.0
-        self._ended = False
-
-    async def add(self, text: str) -> None:
-        self._text += text
-        if self._message is None or time.monotonic() - self._saved > SAVE_EVERY:
-            await self._write(None, None)
-
-    async def end(self, reason: FinishReason, usage: Usage | None) -> None:
-        """Keep the end, once. An answer without a word is kept only where it ended by itself."""
-        if self._ended:
-            return
-        self._ended = True
-        if self._text or reason in ("stop", "length", "context"):
-            await self._write(reason, usage)
-
-    async def _write(self, reason: FinishReason | None, usage: Usage | None) -> None:
-        self._saved = time.monotonic()
-        await self._conversations._on_disk(lambda: self._keep(self._text, reason, usage))
-
-    def _keep(self, text: str, reason: FinishReason | None, usage: Usage | None) -> None:
-        store = self._conversations._store
-        if self._message is None:
-            model = self._conversations._controller.status().engine.model
-            self._message = store.add_message(
-                self._owner, self._conversation, self._parent, "assistant", text, model=model
-            )
-        store.write_answer(self._owner, self._message, text, reason, usage)
-
-
-def settings_to_sampling(settings: ChatSettings) -> Sampling:
-    """Raises InvalidRequest for values out of their range."""
-    return Sampling(settings.temperature, settings.top_p, settings.max_tokens)
-
-
-def _check(text: str, digests: Sequence[str], settings: ChatSettings) -> None:
-    """Refuse what could never be answered before it is kept."""
-    if not text.strip() and not digests:
-        raise InvalidRequest("Write a message or add a picture first.")
-    Message("user", text)
-    Message("system", settings.system)
-    settings_to_sampling(settings)
+def _without_pixels(picture: StoredPicture) -> Picture:
+    return Picture(picture.digest, b"", picture.width, picture.height)
 
 
 def _title(text: str) -> str:
-    words = " ".join(text.split())
-    return (
-        words if len(words) <= LONGEST_TITLE else words[: LONGEST_TITLE - 1].rsplit(" ", 1)[0] + "…"
-    )
+    words = " ".join("".join(c for c in text if c >= " " or c.isspace()).split())
+    if len(words) <= LONGEST_TITLE:
+        return words
+    return words[: LONGEST_TITLE - 1].rsplit(" ", 1)[0] + "…"

@@ -11,6 +11,7 @@ what was expected and what was found, what to do. Never a path, an address or a 
       LineFull           429   too many are waiting; try again
       NotReady           503   loading, draining or failed; try again
       EngineError        500   an answer began and could not be finished
+      StorageError       507   the disk is full, or refuses otherwise
       SettingsError      -     the program can't start so; exit status 2
 """
 
@@ -78,6 +79,13 @@ class EngineError(ChatError):
     """The engine failed while it answered."""
 
     code = "engine_error"
+
+
+class StorageError(ChatError):
+    """Something can't be kept, or read again: the disk refuses."""
+
+    status = 507
+    code = "storage_error"
 
 
 class SettingsError(ChatError):

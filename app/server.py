@@ -45,17 +45,17 @@ LAST = 4.5  # seconds after the signal when the process ends whatever still hang
 def build(settings: Settings) -> FastAPI:
     """The whole application; `state` has its controller, conversations and host names."""
     controller = Controller(create_engine(settings))  # loads on, while the rest is imported
-    store = Store(settings.data_dir)
+    conversations = Conversations(Store(settings.data_dir), controller)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         yield
         await controller.drain()
-        store.close()
+        await conversations.aclose()
 
     app = FastAPI(lifespan=lifespan, **NO_DOCS)
     app.state.controller = controller
-    app.state.conversations = Conversations(store, controller)
+    app.state.conversations = conversations
     app.state.hosts = HostNames(settings.own_names, settings.allowed_hosts)
     api.mount(app)
     app.mount("/ui", _Revalidated(directory=STATIC))

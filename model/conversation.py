@@ -85,7 +85,7 @@ class Template:
         asked = False  # whether a user's message has been written
         for place, (role, body) in enumerate(self._laid_out(turns)):
             lead = opening if self.system_in_user and place == 0 else []
-            parts += self._message(role, [*lead, *body] if body else body, again=asked)
+            parts += self._message(role, [*lead, *body], again=asked)
             asked = asked or role == "user"
         if add_generation_prompt and not _awaits_answer(turns):
             parts.append(Control(self.bare[1]))

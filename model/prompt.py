@@ -50,7 +50,9 @@ def keys(prompt: Prompt, digests: Sequence[str]) -> list[int]:
     drawn from its picture's digest and its place in the picture, and is above every vocabulary.
     """
     if len(digests) != len(prompt.spans):
-        raise PromptError(f"The prompt has {len(prompt.spans)} images, {len(digests)} digests came with it.")
+        raise PromptError(
+            f"The prompt has {len(prompt.spans)} images, {len(digests)} digests came with it."
+        )
     result = list(prompt.ids)
     for (start, length), digest in zip(prompt.spans, digests, strict=True):
         for offset in range(length):

@@ -32,6 +32,7 @@ def write_tokenizer(folder: Path, kind: str, *, image: bool) -> None:
     settings: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
     if kind == "sentencepiece":
         _write_sentencepiece(folder)
+        (folder / "config.json").write_text('{"model_type": "llava"}')
         settings = {"tokenizer_class": "LlamaTokenizer", "legacy": True, "add_bos_token": True}
         settings |= LLAMA
         if image:

@@ -7,10 +7,16 @@ Migration = Callable[[sqlite3.Connection], None]
 MIGRATIONS: list[Migration] = []
 
 
+class NewerDatabase(Exception):
+    """Steps were made that this program doesn't know: what it wrote could be wrong."""
+
+
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a database of any age up to date, a transaction a step."""
+    """Bring a database of any age up to date, a transaction a step. Raises NewerDatabase."""
     connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) STRICT")
     done = {name for (name,) in connection.execute("SELECT name FROM migrations")}
+    if done - {step.__name__ for step in MIGRATIONS}:
+        raise NewerDatabase
     for step in MIGRATIONS:
         if step.__name__ not in done:
             with connection:
@@ -53,3 +59,14 @@ def m001_conversations(connection: sqlite3.Connection) -> None:
         "CREATE INDEX message_pictures_by_picture ON message_pictures (owner, digest)",
     ):
         connection.execute(statement)
+
+
+@_migration
+def m002_settings_of_answers_and_offered_pictures(connection: sqlite3.Connection) -> None:
+    """What an answer was made with; since when a picture waits to be sent, NULL once it was."""
+    connection.execute("ALTER TABLE messages ADD COLUMN settings TEXT")
+    connection.execute("ALTER TABLE pictures ADD COLUMN offered REAL")
+    connection.execute(
+        "UPDATE pictures SET offered = created WHERE NOT EXISTS (SELECT 1 FROM message_pictures m"
+        " WHERE m.owner = pictures.owner AND m.digest = pictures.digest)"
+    )

@@ -29,7 +29,8 @@ class StoredPicture:
 class ChatMessage:
     """A message on the path that is shown. `versions` are the ids of its siblings and itself.
 
-    `finish_reason` is None for a user's message, and for an answer that was never ended.
+    `finish_reason` is None for a user's message, and for an answer that was never ended; `model`
+    and `settings` are what an answer was made with.
     """
 
     id: str
@@ -40,6 +41,8 @@ class ChatMessage:
     versions: tuple[str, ...]
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    model: str | None = None
+    settings: ChatSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

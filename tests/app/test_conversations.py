@@ -203,9 +203,11 @@ async def test_other_peoples_things_are_not_there(chats):
     message, _ = await say(chats, chat, "secret")
     red = (await chats.add_picture(ME, png())).digest
     for call in (
-        chats.open("you", chat), chats.rename("you", chat, "x"), chats.delete("you", chat), chats.switch("you", chat, message),
+        chats.open("you", chat), chats.rename("you", chat, "x"), chats.delete("you", chat),
+        chats.switch("you", chat, message),
         chats.ask("you", chat, "x", [], PLAIN), chats.edit("you", chat, message, "x", PLAIN),
-        chats.again("you", chat, message, PLAIN), chats.picture("you", red), chats.thumbnail("you", red),
+        chats.again("you", chat, message, PLAIN), chats.picture("you", red),
+        chats.thumbnail("you", red),
     ):  # fmt: skip
         with pytest.raises(NotFound):
             await call
@@ -233,7 +235,7 @@ async def test_a_deleted_chat_takes_its_pictures_along_but_not_those_of_others(c
     await say(chats, other, "x", [blue])
     await chats.thumbnail(ME, red)
     await chats.delete(ME, one)
-    assert store.files.digests() == {blue}
+    assert store.pictures._files.digests() == {blue}
     with pytest.raises(NotFound):
         await chats.picture(ME, red)
     assert (await chats.picture(ME, blue)).width == 20
@@ -242,8 +244,8 @@ async def test_a_deleted_chat_takes_its_pictures_along_but_not_those_of_others(c
 async def test_a_restart_loses_nothing_and_shows_an_unfinished_answer(tmp_path):
     store = Store(tmp_path)
     chat = store.create(ME, PLAIN)
-    asked = store.add_message(ME, chat, None, "user", "hello")
-    half = store.add_message(ME, chat, asked, "assistant", "half an ans")
+    asked = store.add_question(ME, chat, None, "hello", [], PLAIN)
+    half = store.add_answer(ME, chat, asked, "half an ans", "echo")
     store.close()
     again = Store(tmp_path)
     messages = again.open(ME, chat).messages
@@ -261,16 +263,18 @@ WRITER = """
     chat = store.create("local", ChatSettings())
     parent = None
     for number in range(100_000):
-        parent = store.add_message("local", chat, parent, "user", f"message {number}")
+        parent = store.add_question("local", chat, parent, f"message {number}", [], ChatSettings())
         print(number, flush=True)
 """
 
 
 def test_what_was_acknowledged_survives_a_killed_process(tmp_path):
     with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path)], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path)],
+        stdout=subprocess.PIPE, text=True,
         cwd=Path(__file__).parents[2], env=os.environ | {"PYTHONPATH": "."},
     ) as child:  # fmt: skip
+        assert child.stdout is not None
         lines = [child.stdout.readline() for _ in range(40)]
         child.send_signal(signal.SIGKILL)
         lines += child.stdout.readlines()
@@ -284,10 +288,10 @@ def test_what_was_acknowledged_survives_a_killed_process(tmp_path):
 def test_a_full_disk_is_said_and_the_history_stays(tmp_path):
     store = Store(tmp_path)
     chat = store.create(ME, PLAIN)
-    store._database.execute("PRAGMA max_page_count = 30")
+    store._database._connection.execute("PRAGMA max_page_count = 30")
     with pytest.raises(Exception, match="full"):
         for _ in range(100):
-            store.add_message(ME, chat, None, "user", "x" * 4000)
+            store.add_question(ME, chat, None, "x" * 4000, [], PLAIN)
     assert store.open(ME, chat).id == chat
     store.close()
 
@@ -295,7 +299,7 @@ def test_a_full_disk_is_said_and_the_history_stays(tmp_path):
 def test_files_are_the_owners_alone(tmp_path):
     store = Store(tmp_path / "data")
     assert (tmp_path / "data" / "pictures").stat().st_mode & 0o77 == 0
-    store.files.write("ab" * 32, b"x")
+    store.pictures._files.write("ab" * 32, b"x")
     assert (tmp_path / "data" / "pictures" / "ab" / ("ab" * 32)).stat().st_mode & 0o77 == 0
     store.close()
 
@@ -305,10 +309,10 @@ def test_pictures_without_a_message_go_after_a_day(tmp_path, monkeypatch):
 
     store = Store(tmp_path)
     picture = read_picture(png())
-    store.add_picture(ME, picture)
-    store.collect()
-    assert store.files.digests() == {picture.digest}
-    monkeypatch.setattr("app.store.store.GRACE", -1)
-    store.collect()
-    assert store.files.digests() == set()
+    store.pictures.add(ME, picture)
+    store.pictures.collect()
+    assert store.pictures._files.digests() == {picture.digest}
+    monkeypatch.setattr("app.store.picture_store.GRACE", -1)
+    store.pictures.collect()
+    assert store.pictures._files.digests() == set()
     store.close()

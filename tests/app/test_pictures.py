@@ -15,7 +15,6 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from app import pictures
 from app.errors import PictureError
-from app.messages import Picture
 from app.pictures import MOST_BYTES, read_picture, thumbnail
 
 
@@ -178,7 +177,8 @@ def test_sixteen_bits_are_scaled_and_not_clipped():
 
 def test_cmyk_becomes_rgb():
     image = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
-    red, green, blue = read_picture(saved(image, "JPEG", quality=95)).open().getpixel((0, 0))
+    pixel = read_picture(saved(image, "JPEG", quality=95)).open().tobytes()[:3]
+    red, green, blue = pixel
     assert red < 20 and green > 200 and blue > 200
 
 
@@ -336,4 +336,4 @@ def test_a_thumbnail_is_small_and_keeps_its_shape():
 
 def test_the_kept_file_opens_by_itself():
     picture = read_picture(saved(photo(), "PNG"))
-    assert isinstance(picture, Picture) and picture.open().size == (40, 24)
+    assert picture.open().size == (40, 24)
