@@ -53,6 +53,8 @@ class Source:
 
         packer = Packer(self.encoder, self.plan, self.weights)
         rows = [packer.pack(rng, draw_picture) for _ in range(self.size)]
+        if not chosen:  # none of the sequences has a picture: one that nobody looks at
+            draw_picture()
         return _arrays(rows), chosen, [kind for row in rows for kind in row.kinds]
 
 

@@ -75,7 +75,7 @@ def watch(context: BrowserContext, url: str, problems: list[str]) -> None:
         if not own.match(request.url):
             problems.append(f"asked for {request.url}")
 
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     context.on("weberror", lambda error: problems.append(f"script: {error.error}"))
     context.on("request", note)
 
