@@ -133,6 +133,29 @@ def test_sentencepiece_files_give_sentencepieces_own_ids(tmp_path: Path) -> None
         assert tokenizer.tokenizer_image_token(text) == [1, *reference.encode(text)]
 
 
+@pytest.mark.parametrize(
+    ("said", "piece"),
+    [
+        ({}, "▁USER"),
+        ({"legacy": None, "add_bos_token": None}, "▁USER"),
+        ({"legacy": False}, "USER"),
+        ({"add_bos_token": False}, "▁USER"),
+    ],
+)
+def test_sentencepiece_files_are_read_as_transformers_4_read_them(
+    tmp_path: Path, said: dict[str, Any], piece: str
+) -> None:
+    write_tokenizer(tmp_path, "sentencepiece", image=False)
+    settings = {"tokenizer_class": "LlamaTokenizer", "eos_token": "</s>", "bos_token": "<s>"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings | said))
+    tokenizer = read(tmp_path, -200)
+    parts: list[Part] = [Text("x"), Control("</s>"), Control("USER: ")]
+    pieces = tokenizer._hub.convert_ids_to_tokens(tokenizer.encode_parts(parts))
+    assert (pieces[0] == "<s>") is (said.get("add_bos_token") is not False)
+    turn = pieces[pieces.index("</s>") + 1 : pieces.index(":")]
+    assert turn == [piece]
+
+
 def test_the_bundled_models_prompts_are_those_it_was_trained_on(tmp_path: Path) -> None:
     write_tokenizer(tmp_path, "words", image=True)
     backend = Backend.from_file(str(tmp_path / "tokenizer.json"))
