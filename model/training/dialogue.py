@@ -814,6 +814,11 @@ INSTRUCT_WEIGHTS = WEIGHTS | {
     "describe": 9, "detail": 5, "count_kind": 12, "exists": 12, "where": 9, "what_at": 10, "relation": 15,
     "is_relation": 9, "relative": 3, "which_further": 3, "and_it": 4, "beyond": 3,
 }  # fmt: skip
+# Comparing two places comes last of all: the polish is mostly that.
+POLISH_WEIGHTS = INSTRUCT_WEIGHTS | {
+    "count": 5, "color_of": 6, "shape_of": 5, "which_is": 4, "where": 8, "what_at": 7, "relation": 26,
+    "is_relation": 20, "relative": 8, "which_further": 8,
+}  # fmt: skip
 
 _IMAGINED = tuple(
     Scene(

@@ -20,7 +20,7 @@ from model.conversation import get_template
 from model.network import LlavaNetwork
 from model.training import curves, vision, vocabulary
 from model.training.dataset import PATCH, SIDE, Pictures, render
-from model.training.dialogue import INSTRUCT_WEIGHTS, WEIGHTS
+from model.training.dialogue import INSTRUCT_WEIGHTS, POLISH_WEIGHTS, WEIGHTS
 from model.training.packing import Plan
 from model.training.run import Limits
 from model.training.stages import Features, Source, train_language, train_llava
@@ -64,7 +64,7 @@ class Recipe:
     language_steps: int = 1300
     align_steps: int = 150
     instruct_steps: int = 3000
-    polish_steps: int = 6000
+    polish_steps: int = 5000
     half_batch: int = 8
     length: int = 352
     limits: Limits = field(default_factory=Limits)
@@ -135,6 +135,7 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
         folder, lm, source, trial, recipe.language_steps, recipe.limits
     )
     frozen = _Frozen(network, second, held, folder)
+    source = replace(source, weights=INSTRUCT_WEIGHTS)
     for stage, steps, rates in (
         ("align", recipe.align_steps, (0.01, 3e-3)), ("instruct", recipe.instruct_steps, (0.01, 2e-3)),
     ):  # fmt: skip
@@ -156,8 +157,9 @@ def polish(folder: Path, out: Path, start: Path, recipe: Recipe | None = None) -
     network = load_network(LlavaConfig.from_dict(CONFIG), stored_tensors(start))
     second = render(folder / "pictures2", recipe.pictures, 2_000_000)
     held = render(folder / "held", recipe.held, 5_000)
-    plan, encoder = Plan(length=recipe.length), vocabulary.Encoder(tokenizer)
-    source = Source(second, encoder, plan, WEIGHTS, recipe.half_batch, first_seed=10**8)
+    plan = Plan(length=recipe.length, second_picture=0.3)
+    encoder = vocabulary.Encoder(tokenizer)
+    source = Source(second, encoder, plan, POLISH_WEIGHTS, recipe.half_batch, first_seed=10**8)
     trial = Source(held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
     frozen = _Frozen(network, second, held, folder)
     losses = frozen.train(
@@ -186,7 +188,7 @@ class _Frozen:
         rates: tuple[float, float],
         limits: Limits,
     ) -> list[float]:
-        source = replace(source, pictures=self.pictures, weights=INSTRUCT_WEIGHTS)
+        source = replace(source, pictures=self.pictures)
         lm, projector = self.network.language_model, self.network.multi_modal_projector
         return train_llava(
             self.folder,
