@@ -105,10 +105,13 @@ class History:
         one = case.cold.features(PICTURES[0])
         caches.features.most_bytes = case.pictures * one.nbytes
         self.asked: list[tuple[ChatRequest, Sequence]] = []
+        self.ahead: list[Sequence] = []
         self.checked = 0  # entries of the prefix cache
 
     def happen(self, request: ChatRequest) -> None:
         """A question comes, some steps are made, and now and then something goes wrong."""
+        if request.messages[-1].pictures and self.chance.random() < 0.5:
+            self._read_ahead(request)
         sequence = self.preparation.prepare(request, Outbox())
         self.scheduler.add(sequence)
         self.asked.append((request, sequence))
@@ -118,6 +121,16 @@ class History:
             self.chance.choice(self.asked[-3:])[1].cancel()
         if self.chance.random() < 0.1:
             self._fail()
+
+    def _read_ahead(self, request: ChatRequest) -> None:
+        """The question is still being typed; its pictures may be taken away again."""
+        sequence = self.preparation.prepare_ahead(request, Outbox())
+        self.ahead.append(sequence)
+        self.scheduler.add(sequence)
+        for _ in range(self.chance.randint(0, 12)):
+            self.scheduler.step()
+        if self.chance.random() < 0.5:
+            sequence.cancel()
 
     def _fail(self) -> None:
         """The batch breaks down in its next step; nobody has failed before."""
@@ -132,12 +145,11 @@ class History:
 
     def check_prefixes(self) -> None:
         """What is kept for the next question is what a cold prefill makes."""
+        known = [*self.ahead, *(sequence for _, sequence in self.asked)]
         for entry in self.scheduler.caches.prefixes._entries:
             self.checked += 1
             size = len(entry.keys)
-            sequence = next(
-                one for _, one in self.asked if (*one.keys, *one.tokens)[:size] == entry.keys
-            )
+            sequence = next(one for one in known if (*one.keys, *one.tokens)[:size] == entry.keys)
             for kept, cold in zip(entry.cache, self._read(sequence, size), strict=True):
                 assert kept.offset == cold.offset == size
                 for mine, other in zip(kept.keys_and_values(), cold.keys_and_values(), strict=True):
@@ -168,6 +180,7 @@ async def test_every_answer_is_that_of_a_cold_run_alone(case: Case) -> None:
     answered = [(request, sequence) for request, sequence in history.asked if sequence.finished]
     assert len(answered) > case.questions // 2
     assert any(sequence.retried for _, sequence in answered)
+    assert len([sequence for sequence in history.ahead if sequence.finished]) > 3
     assert history.scheduler.caches.prefixes.hits > case.questions // 3
     for request, sequence in answered:
         events = [event async for event in sequence.outbox.events()]
