@@ -15,16 +15,21 @@ from app.errors import EngineError
 from app.failures import log_failure
 from model.generation import CHUNK, Cache, Decoder, Row
 from model.llava import Llava
+from model.prompt_lookup import PromptLookup
 from model.sampling import allowed_tokens, draw_one
 
 log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """All sequences that are being answered. `step` moves them on."""
+    """All sequences that are being answered. `step` moves them on.
+
+    With `speculate`, one who writes alone guesses what it copies from the conversation.
+    """
 
     def __init__(self, llava: Llava, caches: Caches, *, chunk: int = CHUNK) -> None:
         self.caches = caches
+        self.speculate = True
         self._llava = llava
         self._chunk = chunk
         self._allowed = _allowed(llava)
@@ -99,7 +104,7 @@ class Scheduler:
         if sequence.finished:
             self._keep(sequence, reader.cache)
         else:
-            row = Row(reader.cache, token, place + 1, sequence.sampler)
+            row = Row(reader.cache, token, place + 1, sequence.sampler, self._lookup(sequence))
             self._writers[row] = sequence
             self._decoder.add(row)
 
@@ -123,12 +128,19 @@ class Scheduler:
                 self._keep(reader.sequence, reader.cache)
                 self._ahead[place] = self._reader(reader.sequence)
 
+    def _lookup(self, sequence: Sequence) -> PromptLookup | None:
+        if not self.speculate:
+            return None
+        return PromptLookup(sequence.all_ids, (self._llava.config.image_token_index,))
+
     def _reader(self, sequence: Sequence) -> PromptReader:
         return PromptReader(self._llava, self.caches, sequence, self._chunk)
 
     def _write(self) -> None:
         for row, token in self._decoder.step():
             sequence = self._writers[row]
+            if sequence.finished:
+                continue  # it came to its end amid a guess
             try:
                 sequence.write(token)
             except Exception as error:

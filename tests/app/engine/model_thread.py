@@ -98,6 +98,7 @@ class Cold:
         known = self.llava.tokenizer.vocab_size
         self._allowed = allowed_tokens(size, known, self.llava.config.image_token_index)
         self._said: dict[ChatRequest, tuple[str, int]] = {}
+        self.tokens: dict[ChatRequest, list[int]] = {}
         self._features: dict[str, mx.array] = {}
 
     def answer(self, request: ChatRequest) -> tuple[str, int]:
@@ -114,15 +115,16 @@ class Cold:
         sampler = GREEDY
         if sampling.temperature:
             sampler = Sampler(sampling.temperature, sampling.top_p, sampling.seed or 0)
-        said, count = "", 0
+        said = ""
+        tokens = self.tokens[request] = []
         for token in islice(self._tokens(ids, visual, sampler), sampling.max_tokens):
             if token in self.llava.tokenizer.eos_ids:
                 break
-            count += 1
+            tokens.append(token)
             said += detokenizer.add(token)
             if detokenizer.stopped:
                 break
-        return said + detokenizer.finish(), count
+        return said + detokenizer.finish(), len(tokens)
 
     def prompt(self, request: ChatRequest) -> tuple[tuple[int, ...], list[mx.array]]:
         messages = [

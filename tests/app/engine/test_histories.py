@@ -19,6 +19,7 @@ from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
 from app.messages import ChatRequest, Message, Sampling
 from model.generation import Cache, Prefill, new_cache
+from model.prompt_lookup import PromptLookup
 from tests.app.engine.model_thread import Cold, Solo, finished, picture, text, write_speaker
 
 pytestmark = pytest.mark.anyio
@@ -100,6 +101,7 @@ class History:
         served = serve(case.cold.llava)
         self.preparation: Preparation = served.preparation
         self.scheduler = Scheduler(case.cold.llava, served.scheduler.caches, chunk=24)
+        vars(self.scheduler)["_lookup"] = self._guesser
         caches = self.scheduler.caches
         caches.prefixes.most_bytes = case.room * bytes_per_token(case.cold.llava)
         one = case.cold.features(PICTURES[0])
@@ -131,6 +133,10 @@ class History:
             self.scheduler.step()
         if self.chance.random() < 0.5:
             sequence.cancel()
+
+    def _guesser(self, sequence: Sequence) -> "Guesser":
+        request = next(request for request, one in self.asked if one is sequence)
+        return Guesser(self.case.cold.tokens[request], len(sequence.tokens), self.chance)
 
     def _fail(self) -> None:
         """The batch breaks down in its next step; nobody has failed before."""
@@ -165,6 +171,23 @@ class History:
         prefill = Prefill(llava.network, embeddings, new_cache(llava.network.language_model), size)
         prefill.step()
         return prefill.cache
+
+
+class Guesser(PromptLookup):
+    """Guesses what comes, and now and then something else: texts this short copy nothing."""
+
+    def __init__(self, coming: list[int], said: int, chance: random.Random) -> None:
+        super().__init__(())
+        self._coming = coming
+        self._said = said
+        self._chance = chance
+
+    def add(self, token: int) -> None:
+        self._said += 1
+
+    def guess(self) -> list[int]:
+        coming = self._coming[self._said : self._said + 4]
+        return [token + (self._chance.random() < 0.2) for token in coming]
 
 
 def _failing() -> list[object]:

@@ -170,6 +170,35 @@ async def test_a_follow_up_reads_its_own_words_only(bench: Bench, encoded: list[
     await bench.check(follow_up, second)
 
 
+async def test_an_answer_that_ended_by_itself_is_gone_on_from(bench: Bench) -> None:
+    whole, _ = bench.cold.answer(ask((LONG, [RED]), max_tokens=30))
+    request = ask((LONG, [RED]), max_tokens=30, stop=(whole[6:9],))
+    first = bench.add(request)
+    bench.run()
+    said = text(await bench.check(request, first))
+    again = ask((LONG, [RED]), said, "and what else")
+    second = bench.add(again)
+    bench.run()
+    assert bench.prefixes.reused_tokens >= len(first.ids)
+    await bench.check(again, second)
+
+
+async def test_a_copied_text_comes_in_longer_steps(bench: Bench) -> None:
+    request = ask("hello", max_tokens=40)
+    answer, _ = bench.cold.answer(request)
+    asked = ask(f"{answer} {answer}", max_tokens=40)
+    for speculate in (False, True):
+        bench.scheduler.speculate = speculate
+        sequence = bench.add(asked)
+        most = 0
+        while not sequence.finished:
+            before = len(sequence.tokens)
+            bench.scheduler.step()
+            most = max(most, len(sequence.tokens) - before)
+        await bench.check(asked, sequence)
+        assert (most > 1) == speculate
+
+
 async def test_a_second_picture_keeps_the_first_ones_keys_and_values(
     bench: Bench, encoded: list[int]
 ) -> None:
