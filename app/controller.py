@@ -7,7 +7,7 @@ nor storage.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from app.messages import DEFAULT_MODEL, ChatRequest, Event, Finished, Waiting
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 64
+MOST_AHEAD = 16  # conversations that are read ahead of their questions
 _WATCH = 0.05  # seconds between looks at an engine that loads
 
 
@@ -71,6 +72,7 @@ class Controller:
         self.totals = Totals()
         self._active = 0
         self._line: deque[_Ticket] = deque()
+        self._ahead: dict[Hashable, asyncio.Task[None]] = {}
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -135,6 +137,23 @@ class Controller:
             self.totals.cancelled += not ended
             self._leave(ticket)
 
+    def read_ahead(self, place: Hashable, request: ChatRequest | None) -> None:
+        """Read a conversation while its last message is being written, as the engine finds time.
+
+        It takes the place of what was read ahead for `place` before; None only ends that. What
+        can't be read ahead is left: the question will say what is wrong.
+        """
+        before = self._ahead.pop(place, None)
+        if before is not None:
+            before.cancel()
+        if request is None or self._draining:
+            return
+        if len(self._ahead) >= MOST_AHEAD:
+            self._ahead.pop(next(iter(self._ahead))).cancel()
+        task = asyncio.create_task(self._read_ahead(request))
+        self._ahead[place] = task
+        task.add_done_callback(lambda done: self._forget(place, done))
+
     async def loaded(self) -> EngineStatus:
         """Wait until the engine has loaded, or has failed to."""
         while (status := self.engine.status()).state == "loading":  # noqa: ASYNC110 - a thread loads
@@ -144,11 +163,26 @@ class Controller:
     async def drain(self, grace: float = 2.0) -> None:
         """Let nobody in any more, give the answers `grace` seconds to end, close the engine."""
         self._draining = True
+        for task in self._ahead.values():
+            task.cancel()
         try:
             await asyncio.wait_for(self._idle.wait(), grace)
         except TimeoutError:
             log.info("%d answers are cut off", self._active + len(self._line))
         await self.engine.aclose()
+
+    async def _read_ahead(self, request: ChatRequest) -> None:
+        try:
+            await self.loaded()
+            await self.engine.read_ahead(request)
+        except ChatError as error:
+            log.debug("a conversation can't be read ahead: %s", error.message)
+        except Exception as error:
+            log_failure(log, "reading ahead failed", error)
+
+    def _forget(self, place: Hashable, done: asyncio.Task[None]) -> None:
+        if self._ahead.get(place) is done:
+            del self._ahead[place]
 
     def _enter(self, request: ChatRequest) -> _Ticket:
         self.totals.requests += 1

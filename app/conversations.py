@@ -160,6 +160,26 @@ class Conversations:
         if keeper.failure:
             raise keeper.failure
 
+    async def read_ahead(
+        self,
+        owner: str,
+        page: str,
+        conversation: str | None,
+        digests: Sequence[str],
+        settings: ChatSettings,
+    ) -> None:
+        """Have the model look at pictures whose question is still being typed in `page`.
+
+        `conversation` None is one that doesn't exist yet. What was read ahead for the page before
+        ends, without pictures too.
+        """
+
+        def request() -> ChatRequest | None:
+            return self._ahead(owner, conversation, digests, settings) if digests else None
+
+        # By the disk's thread in either case: so the later of two calls is the later one there too.
+        self._controller.read_ahead((owner, page), await self._on_disk(request))
+
     async def aclose(self) -> None:
         """Keep what answers say by now, then close the store."""
         for keeper in tuple(self._answers.values()):
@@ -214,6 +234,18 @@ class Conversations:
         chat_request((*path, question), settings, owner, _without_pixels)
         title = _title(text) or "A picture"
         return self._store.add_question(owner, conversation, parent, text, digests, settings, title)
+
+    def _ahead(
+        self, owner: str, conversation: str | None, digests: Sequence[str], settings: ChatSettings
+    ) -> ChatRequest | None:
+        if (owner, conversation) in self._answers:
+            return None  # nobody knows yet what comes before the question
+        pictures = self._store.pictures
+        path = self._store.open(owner, conversation).messages if conversation else ()
+        question = ChatMessage("", "user", "", None, pictures.find(owner, digests), ())
+        return chat_request(
+            (*path, question), settings, owner, lambda shown: pictures.get(owner, shown.digest)
+        )
 
     def _again(self, owner: str, conversation: str, message: str, settings: ChatSettings) -> str:
         sampling(settings)

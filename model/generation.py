@@ -15,6 +15,7 @@ from mlx import nn
 from mlx_lm.models.cache import BatchKVCache, KVCache
 
 from model.network import LlavaNetwork
+from model.prompt_lookup import PromptLookup
 from model.sampling import GREEDY, Sampler, draw, draw_one
 
 Cache: TypeAlias = list[KVCache]  # keys and values of one row, by layer
@@ -70,17 +71,19 @@ class Row:
     """One answer being written: `last`, its newest token, goes in next; `cache` holds all before.
 
     `written` counts the answer's tokens so far, `last` among them: its next draw goes on there.
+    With a `lookup` of all tokens until `last`, several may come in one step while it is alone.
     """
 
     cache: Cache
     last: int
     written: int
     sampler: Sampler = GREEDY
+    lookup: PromptLookup | None = None
     fresh: bool = field(default=True, init=False)  # nothing of it has gone in yet
 
 
 class Decoder:
-    """Writes one token for each of its rows a step; rows come and go between steps.
+    """Writes a token or more for each of its rows a step; rows come and go between steps.
 
     A step hands out the tokens of the one before while its own are being computed. A row alone has
     its own cache, which is fastest; several are padded on the left into one.
@@ -110,7 +113,42 @@ class Decoder:
                 member.cache = []  # it is in the common one now
 
     def step(self) -> list[tuple[Row, int]]:
-        """Each row's next token; a row that has just joined has none yet."""
+        """Each row's next tokens; a row that has just joined has none yet."""
+        guess = self._guess()
+        return self._check(guess) if guess else self._write()
+
+    def _guess(self) -> list[int]:
+        """What a row alone may go on with after its next token, if that one was guessed too."""
+        row = self.rows[0]
+        if len(self.rows) > 1 or row.fresh or row.lookup is None:
+            return []
+        next_one, *guess = row.lookup.guess() or [-1]
+        # To look costs the step's head start, so it is done only where there is a guess.
+        return guess if guess and self._next.item() == next_one else []
+
+    def _check(self, guess: list[int]) -> list[tuple[Row, int]]:
+        """Put a guess in at once; what the row would have drawn by itself is right.
+
+        Each draw depends on its logits, seed and place alone, so the tokens are those of single
+        steps, and so is their distribution.
+        """
+        row = self.rows[0]
+        first: Any = self._next.item()
+        inputs: list[int] = [first, *guess]
+        logits = self._network(mx.array([inputs], mx.int32), cache=self._cache)[0]  # [guess + 1, V]
+        places = [row.written + 1 + place for place in range(len(inputs))]
+        drawn = draw(logits, [row.sampler] * len(inputs), places, self._allowed).astype(mx.int32)
+        tokens: Any = drawn.tolist()
+        right = _same(tokens, guess)
+        for layer in self._cache:
+            layer.trim(len(guess) - right)
+        self._next = drawn[right : right + 1]
+        written = [(row, token) for token in inputs[: right + 1] if _goes_out(row, token)]
+        if row.lookup is not None:
+            row.lookup.learn(len(guess), right)
+        return written
+
+    def _write(self) -> list[tuple[Row, int]]:
         inputs = self._next
         logits = self._network(inputs[:, None], cache=self._cache)[:, -1]  # [B, V]
         samplers = [row.sampler for row in self.rows]
@@ -153,7 +191,15 @@ def _goes_out(row: Row, token: int) -> bool:
         return False
     row.last = token
     row.written += 1
+    if row.lookup is not None:
+        row.lookup.add(token)
     return True
+
+
+def _same(tokens: Sequence[int], others: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    pairs = enumerate(zip(tokens, others, strict=False))
+    return next((n for n, (one, other) in pairs if one != other), min(len(tokens), len(others)))
 
 
 def generate(

@@ -51,6 +51,14 @@ class Engine(Protocol):
         """
         ...
 
+    async def read_ahead(self, request: ChatRequest) -> None:
+        """Read a conversation whose last message is still being written, before it is asked.
+
+        At low priority: it gives way to every answer. Ends when all has been read; cancelling
+        stops it. What can't be read ahead raises a ChatError, and costs only the time it saves.
+        """
+        ...
+
     async def aclose(self) -> None:
         """End all streams with an EngineError and let go of the model."""
         ...

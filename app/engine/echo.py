@@ -51,6 +51,9 @@ class EchoEngine:
         finally:
             self.active -= 1
 
+    async def read_ahead(self, request: ChatRequest) -> None:
+        """There is nothing to read."""
+
     async def _answer(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         started = time.monotonic()
         prompt = count_tokens(request)

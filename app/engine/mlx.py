@@ -78,22 +78,35 @@ class MlxEngine:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         begun = time.monotonic()
-        loaded = self._loaded
-        if loaded is None:
-            raise NotReady(f"The model can't answer now: it is {self._state}.")
-        outbox = Outbox()
-        prepare = loaded.preparation.prepare
-        loop = asyncio.get_running_loop()
-        sequence = await loop.run_in_executor(self._preparers, prepare, request, outbox)
+        sequence = await self._prepare(request)
         sequence.started = begun
         try:
             self._submit(sequence)
             yield Reading(0, len(sequence.ids))
-            async for event in outbox.events():
+            async for event in sequence.outbox.events():
                 yield event
         finally:
-            self._live.discard(outbox)
+            self._live.discard(sequence.outbox)
             sequence.cancel()
+
+    async def read_ahead(self, request: ChatRequest) -> None:
+        sequence = await self._prepare(request, ahead=True)
+        try:
+            self._submit(sequence)
+            async for _ in sequence.outbox.events():
+                pass
+        finally:
+            self._live.discard(sequence.outbox)
+            sequence.cancel()
+
+    async def _prepare(self, request: ChatRequest, *, ahead: bool = False) -> "Sequence":
+        loaded = self._loaded
+        if loaded is None:
+            raise NotReady(f"The model can't answer now: it is {self._state}.")
+        preparation = loaded.preparation
+        prepare = preparation.prepare_ahead if ahead else preparation.prepare
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._preparers, prepare, request, Outbox())
 
     def _figures(self) -> dict[str, float]:
         loaded = self._loaded

@@ -67,6 +67,9 @@ class OpenAIEngine:
                     raise EngineError("The connection to the model's server broke.") from error
             await asyncio.sleep(pause)
 
+    async def read_ahead(self, request: ChatRequest) -> None:
+        """Other servers can't be asked for it."""
+
     async def aclose(self) -> None:
         self._closing.set()
         self._state, self._detail = "closed", "It has been closed."

@@ -66,11 +66,16 @@ class PrefixCache:
         return [_beginning(layer, length) for layer in best.cache], length
 
     def store(self, owner: str, keys: Sequence[int], cache: Cache) -> None:
-        """Keep `cache`, which holds `keys` and is given away."""
-        size = cache[0].offset
+        """Keep `cache`, which begins with `keys` and is given away.
+
+        What it holds beyond them is forgotten: the token that ended an answer, a guess.
+        """
+        size = min(cache[0].offset, len(keys))
         keys = tuple(keys[:size])
-        if len(keys) != size or size < BLOCK or self._covers(owner, keys):
+        if size < BLOCK or self._covers(owner, keys):
             return
+        for layer in cache:
+            layer.trim(layer.offset - size)
         mx.eval([(layer.keys, layer.values) for layer in cache])  # else it holds on to a batch
         self._entries = [old for old in self._entries if not _is_beginning(old, owner, keys)]
         nbytes = sum(layer.nbytes for layer in cache)

@@ -4,6 +4,7 @@ Works on a thread of its own, beside the model's: nothing here touches MLX.
 """
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,15 @@ class Preparation:
             detokenizer=llava.tokenizer.detokenizer(stops),
             outbox=outbox,
         )
+
+    def prepare_ahead(self, request: ChatRequest, outbox: Outbox) -> Sequence:
+        """What is known of a prompt whose last words are still being typed: up to its pictures.
+
+        Raises InvalidRequest.
+        """
+        whole = self.prepare(request, outbox)
+        known = whole.pictures[-1].end if whole.pictures else 0
+        return replace(whole, ids=whole.ids[:known], keys=whole.keys[:known], ahead=True)
 
     def _prompt(self, request: ChatRequest) -> Prompt:
         llava = self._llava

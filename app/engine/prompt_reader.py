@@ -57,6 +57,9 @@ class PromptReader:
         """Do one piece of work: encode a picture, or read a chunk."""
         if self._cache is None:
             self._cache = self._look_up()
+            if self._known == len(self.sequence.ids):
+                self.sequence.read(self._known)
+                return
         missing = self._missing()
         if missing is not None:
             self._features[missing.picture.digest] = self._encode(missing)
@@ -69,10 +72,10 @@ class PromptReader:
 
     def _look_up(self) -> Cache:
         keys = self.sequence.all_keys
-        # The last token is always read: its logits are what all this is for.
-        known, self._known = self._caches.prefixes.fetch(
-            self.sequence.owner, keys, most=len(keys) - 1
-        )
+        # The last token is always read: its logits are what all this is for. But ahead of the
+        # question, where nothing is written.
+        most = len(keys) if self.sequence.ahead else len(keys) - 1
+        known, self._known = self._caches.prefixes.fetch(self.sequence.owner, keys, most)
         return known or new_cache(self._llava.network.language_model)
 
     def _unread(self) -> list[PromptPicture]:

@@ -15,32 +15,39 @@ from app.errors import EngineError
 from app.failures import log_failure
 from model.generation import CHUNK, Cache, Decoder, Row
 from model.llava import Llava
+from model.prompt_lookup import PromptLookup
 from model.sampling import allowed_tokens, draw_one
 
 log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """All sequences that are being answered. `step` moves them on."""
+    """All sequences that are being answered. `step` moves them on.
+
+    With `speculate`, one who writes alone guesses what it copies from the conversation.
+    """
 
     def __init__(self, llava: Llava, caches: Caches, *, chunk: int = CHUNK) -> None:
         self.caches = caches
+        self.speculate = True
         self._llava = llava
         self._chunk = chunk
         self._allowed = _allowed(llava)
         self._readers: deque[PromptReader] = deque()
+        self._ahead: deque[PromptReader] = deque()  # of questions that nobody has asked yet
         self._decoder = Decoder(llava.network, self._allowed)
         self._writers: dict[Row, Sequence] = {}
 
     @property
     def busy(self) -> bool:
-        return bool(self._readers or self._writers)
+        return bool(self._readers or self._writers or self._ahead)
 
     def figures(self) -> dict[str, float]:
         """Numbers for the metrics; reading them needs no MLX."""
         prefixes, features = self.caches.prefixes, self.caches.features
         return {
             "reading": len(self._readers),
+            "reading_ahead": len(self._ahead),
             "writing": len(self._writers),
             "prefix_cache_bytes": prefixes.nbytes,
             "prefix_cache_entries": len(prefixes),
@@ -51,23 +58,33 @@ class Scheduler:
 
     def add(self, sequence: Sequence) -> None:
         """Let a sequence in; its prompt has been checked."""
-        self._readers.append(PromptReader(self._llava, self.caches, sequence, self._chunk))
+        if sequence.ahead:
+            self._ahead.append(self._reader(sequence))
+            return
+        self._put_aside()
+        self._readers.append(self._reader(sequence))
 
     def step(self) -> None:
-        """Let the cancelled go, read a piece of one prompt, write a token of each answer."""
+        """Let the cancelled go, read a piece of one prompt, write a token of each answer.
+
+        Only where there is nothing to answer, read ahead.
+        """
         try:
             self._let_go()
             if self._readers:
                 self._read(self._readers.popleft())
             if self._writers:
                 self._write()
+            elif self._ahead and not self._readers:
+                self._read_ahead(self._ahead[0])
         except Exception as error:  # nobody knows in what state it left the batch
             self._trouble(self._disband(), error)
 
     def _let_go(self) -> None:
-        for reader in [reader for reader in self._readers if reader.sequence.cancelled]:
-            self._readers.remove(reader)
-            self._keep(reader.sequence, reader.cache)
+        for readers in (self._readers, self._ahead):
+            for reader in [reader for reader in readers if reader.sequence.cancelled]:
+                readers.remove(reader)
+                self._keep(reader.sequence, reader.cache)
         self._retire([row for row, sequence in self._writers.items() if sequence.cancelled])
 
     def _read(self, reader: PromptReader) -> None:
@@ -87,13 +104,43 @@ class Scheduler:
         if sequence.finished:
             self._keep(sequence, reader.cache)
         else:
-            row = Row(reader.cache, token, place + 1, sequence.sampler)
+            row = Row(reader.cache, token, place + 1, sequence.sampler, self._lookup(sequence))
             self._writers[row] = sequence
             self._decoder.add(row)
+
+    def _read_ahead(self, reader: PromptReader) -> None:
+        try:
+            reader.step()
+        except Exception as error:
+            self._ahead.remove(reader)
+            log_failure(log, "a prompt could not be read ahead", error)
+            self.caches.clear()
+            reader.sequence.fail(EngineError("It could not be read ahead."))
+            return
+        if reader.sequence.finished:
+            self._ahead.remove(reader)
+            self._keep(reader.sequence, reader.cache)
+
+    def _put_aside(self) -> None:
+        """Keep what is read ahead by now: it may be just what the next answer begins with."""
+        for place, reader in enumerate(self._ahead):
+            if reader.cache:
+                self._keep(reader.sequence, reader.cache)
+                self._ahead[place] = self._reader(reader.sequence)
+
+    def _lookup(self, sequence: Sequence) -> PromptLookup | None:
+        if not self.speculate:
+            return None
+        return PromptLookup(sequence.all_ids, (self._llava.config.image_token_index,))
+
+    def _reader(self, sequence: Sequence) -> PromptReader:
+        return PromptReader(self._llava, self.caches, sequence, self._chunk)
 
     def _write(self) -> None:
         for row, token in self._decoder.step():
             sequence = self._writers[row]
+            if sequence.finished:
+                continue  # it came to its end amid a guess
             try:
                 sequence.write(token)
             except Exception as error:

@@ -55,7 +55,10 @@ class Limits:
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """A prompt and the answer to it. `keys` are the prefix cache's, one for each of `ids`."""
+    """A prompt and the answer to it. `keys` are the prefix cache's, one for each of `ids`.
+
+    One that is `ahead` of its question has no answer: its prompt is read, and that is all.
+    """
 
     owner: str
     ids: tuple[int, ...]
@@ -65,6 +68,7 @@ class Sequence:
     limits: Limits
     detokenizer: Detokenizer
     outbox: Outbox
+    ahead: bool = False
     started: float = field(default_factory=time.monotonic)
     tokens: list[int] = field(default_factory=list)
     finished: bool = False
@@ -90,6 +94,9 @@ class Sequence:
     def read(self, done: int) -> None:
         """Tell how much of the prompt has been read."""
         self.outbox.put(Reading(done, len(self.ids)))
+        if self.ahead and done == len(self.ids):
+            self.finished = True
+            self.outbox.put(Finished("stop", Usage(done)))
 
     def write(self, token: int) -> None:
         """Take the next token; `finished` says afterwards whether it was the last."""

@@ -159,6 +159,20 @@ class Desk:
         await self._conversations.delete(owner, target)
         return await self._draw(owner, words, None if shown == target else shown)
 
+    async def ahead(self, event: gr.EventData, request: gr.Request, *knobs: Any) -> None:
+        """Pictures were added or taken away: the model looks at them while one types."""
+        words = Words(event)
+        try:
+            await self._conversations.read_ahead(
+                owner_of(request),
+                words.text("page"),
+                words.maybe("conversation"),
+                words.texts("pictures"),
+                _settings(*knobs),
+            )
+        except ChatError as error:  # the question will say it
+            log.debug("nothing is read ahead: %s", error.message)
+
     async def follow(
         self, event: gr.EventData, request: gr.Request
     ) -> AsyncGenerator[dict[str, Any], None]:

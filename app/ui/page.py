@@ -84,7 +84,7 @@ def _composer() -> gr.HTML:
 
     Its value is no HTML but what `Desk` tells the script after each event.
     """
-    names = ", ".join(f'"{name}"' for name in (*ACTIONS, "search", "follow"))
+    names = ", ".join(f'"{name}"' for name in (*ACTIONS, "search", "ahead", "follow"))
     script = (
         f'import("/ui/js/chat.js?v={static_version()}")'
         f".then((chat) => chat.start({{ element, trigger, watch, props, events: [{names}] }}));"
@@ -136,6 +136,7 @@ def _wire(
             **manners,
         )
     composer.search(desk.search, None, [composer, *knobs], queue=False, **manners)
+    composer.ahead(desk.ahead, knobs, None, queue=False, **manners)
 
 
 def _watch_model(page: gr.Blocks, desk: Desk, model: gr.HTML) -> None:

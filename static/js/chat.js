@@ -10,6 +10,7 @@ import { Scroll, threadActions } from "./thread.js";
 
 const NAME = "LLaVA Chat";
 const REPAIR_AFTER = 2000; // ms
+const PAGE = crypto.randomUUID?.() ?? String(Math.random()); // tells this page from others
 
 class Chat {
   constructor(element, trigger) {
@@ -18,8 +19,10 @@ class Chat {
     this.view = 0; // number of the last action
     this.all = false; // of a long conversation: all messages, not only the last
     this.drawn = 0; // number of the last action that was drawn
+    this.ahead = ""; // the pictures that the server was told to look at already, and for which chat
     this.composer = new Composer(element, {
       onSend: (message) => this.act("send", message),
+      onPictures: () => this.readAhead(),
     });
     this.scroll = new Scroll(document.querySelector("#scroller"), element.querySelector(".to-end"));
     this.actions = { ...threadActions(this), ...sidebarActions(this), ...this.frameActions() };
@@ -28,7 +31,7 @@ class Chat {
   // Every event tells which conversation is shown, and what the list of chats is searched for.
   act(name, data) {
     const query = document.querySelector(".search input").value;
-    if (name !== "follow" && name !== "search") {
+    if (!["follow", "search", "ahead"].includes(name)) {
       this.view += 1;
       this.composer.notice("");
     }
@@ -80,8 +83,19 @@ class Chat {
     else if (moved && !taken) this.composer.notice("");
     if (!("busy" in state)) return;
     this.composer.setBusy(state.busy);
+    this.readAhead();
     if (moved || taken || state.busy) this.scroll.toEnd();
     if (state.busy) this.act("follow");
+  }
+
+  // The pictures reach the model as soon as they are here: it looks at them while one types.
+  readAhead() {
+    if (!this.drawn || this.composer.isBusy) return;
+    const pictures = this.composer.pictures.digests;
+    const wanted = pictures.length ? JSON.stringify([this.conversation, ...pictures]) : "";
+    if (wanted === this.ahead) return;
+    this.ahead = wanted;
+    this.act("ahead", { pictures, page: PAGE });
   }
 
   // Gradio may hand over only the newest of two answers, and that may be the one out of date.

@@ -7,8 +7,9 @@ const DRAFT = "llava-draft";
 const ANSWER_WITHIN = 30000; // ms until a sending counts as lost
 
 export class Composer {
-  constructor(element, { onSend, onStop }) {
+  constructor(element, { onSend, onStop, onPictures }) {
     this.onSend = onSend;
+    this.onPictures = onPictures;
     this.onStop = onStop;
     this.form = element.querySelector("form");
     this.text = element.querySelector("textarea");
@@ -16,7 +17,7 @@ export class Composer {
     this.noticeBox = element.querySelector(".notice");
     this.file = element.querySelector("input[type=file]");
     this.pictures = new Pictures(element.querySelector(".attached"), {
-      onChange: () => this.changed(),
+      onChange: () => { this.changed(); this.onPictures(); },
       onError: (message) => this.notice(message),
     });
     this.sending = null; // what tells the server's answer to this sending from others

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from app.controller import Controller
+from app.controller import MOST_AHEAD, Controller
 from app.engine.base import EngineState, EngineStatus
 from app.engine.echo import EchoEngine
 from app.errors import EngineError, InvalidRequest, LineFull, NotReady, UnknownModel
@@ -39,6 +39,7 @@ class OneAtATime:
         self.state = state
         self.go = asyncio.Event()
         self.answered: list[str] = []
+        self.ahead: list[str] = []  # what is being read ahead
         self.capacity = 1
         self.closed = False
 
@@ -50,6 +51,13 @@ class OneAtATime:
         await self.go.wait()
         self.answered.append(request.messages[-1].text)
         yield Finished("stop")
+
+    async def read_ahead(self, request: ChatRequest) -> None:
+        self.ahead.append(request.messages[-1].text)
+        try:
+            await self.go.wait()
+        finally:
+            self.ahead.remove(request.messages[-1].text)
 
     async def aclose(self) -> None:
         self.closed = True
@@ -183,6 +191,68 @@ async def test_an_unexpected_failure_becomes_an_engine_error_without_its_text() 
     assert controller.totals.failed == 1
     assert controller.totals.cancelled == 0
     assert controller.status().active == 0
+
+
+async def test_of_one_place_only_the_newest_is_read_ahead() -> None:
+    engine = OneAtATime()
+    controller = Controller(engine)
+    for words in ("a", "b"):
+        controller.read_ahead("page", ask(words))
+        await _rest()
+    controller.read_ahead("another page", ask("c"))
+    await _rest()
+    assert engine.ahead == ["b", "c"]
+    controller.read_ahead("page", None)
+    await _rest()
+    assert engine.ahead == ["c"]
+    assert controller.status().active == 0
+
+
+async def test_no_more_is_read_ahead_than_there_are_places() -> None:
+    engine = OneAtATime()
+    controller = Controller(engine)
+    for place in range(MOST_AHEAD + 3):
+        controller.read_ahead(place, ask(str(place)))
+        await _rest()
+    assert engine.ahead == [str(place) for place in range(3, MOST_AHEAD + 3)]
+    engine.go.set()
+    await _rest()
+    assert (engine.ahead, controller._ahead) == ([], {})
+
+
+@pytest.mark.parametrize("error", [InvalidRequest("too long"), RuntimeError("broken")])
+async def test_what_can_not_be_read_ahead_is_left(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = OneAtATime()
+    controller = Controller(engine)
+
+    async def failing(request: ChatRequest) -> None:
+        raise error
+
+    monkeypatch.setattr(engine, "read_ahead", failing)
+    controller.read_ahead("page", ask())
+    await _rest()
+    assert controller._ahead == {}
+
+
+async def test_draining_ends_what_is_read_ahead() -> None:
+    engine = OneAtATime()
+    controller = Controller(engine)
+    controller.read_ahead("page", ask())
+    await _rest()
+    await controller.drain(0.01)
+    await _rest()
+    assert engine.ahead == []
+    controller.read_ahead("page", ask())
+    await _rest()
+    assert engine.ahead == []
+
+
+async def _rest() -> None:
+    """Let every task go on as far as it can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def test_draining_lets_a_short_answer_end_and_nobody_in() -> None:

@@ -1,6 +1,6 @@
 """The bundled model through the page, end to end: it looks at the picture and is honest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,37 @@ def pocket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         assert line.startswith("LLaVA Chat: http://"), (line, process.communicate(timeout=30))
         yield Running(process, line.split()[2])
         process.kill()
+
+
+def figure(chat: Chat, server: Running, name: str) -> float:
+    """One of the engine's numbers; none of them is there while it loads."""
+    lines = chat.page.request.get(f"{server.url}/metrics").text().splitlines()
+    found = [line for line in lines if line.startswith(f"llava_chat_engine_{name} ")]
+    return float(found[0].split()[1]) if found else -1.0
+
+
+def until(chat: Chat, condition: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        chat.page.wait_for_timeout(100)
+    raise AssertionError("it does not come about")
+
+
+def test_a_picture_is_looked_at_before_the_question_is_sent(
+    new_context: NewContext, pocket: Running
+) -> None:
+    chat = Chat.open(new_context(pocket.url), pocket.url)
+    expect(chat.page.get_by_test_id("model")).to_contain_text("pocket")
+    entries, reused = "prefix_cache_entries", "prefix_cache_tokens_reused"
+    until(chat, lambda: figure(chat, pocket, "reading") == 0)
+    before = figure(chat, pocket, entries)
+    chat.page.locator(".card").nth(2).click()
+    until(chat, lambda: figure(chat, pocket, entries) == before + 1)
+    known = figure(chat, pocket, reused)
+    chat.ask("What is in the picture?")
+    expect(chat.answered(1)).not_to_be_empty()
+    assert figure(chat, pocket, reused) > known + 64
 
 
 def test_the_bundled_model_sees_the_example_and_follows_up(

@@ -9,6 +9,7 @@ import pytest
 from model.config import LlavaConfig
 from model.generation import Decoder, Prefill, Row, generate, new_cache
 from model.network import LlavaNetwork
+from model.prompt_lookup import PromptLookup
 from model.sampling import GREEDY, Sampler, allowed_tokens, draw_one
 
 VOCABULARY, IMAGE, PATCHES = 96, 90, 9
@@ -259,3 +260,79 @@ def test_the_last_of_several_leaves_with_all_it_wrote(llama: LlavaNetwork) -> No
     decoder.remove([row])
     assert {layer.offset for layer in row.cache} == {len(ids) + row.written}
     assert decoder.rows == []
+
+
+WRONG = (6, 9, 16, 20, 23, 31)  # places where the oracle errs
+
+
+class Oracle(PromptLookup):
+    """Guesses what will come, but for a few tokens: all of `_check` is tried."""
+
+    def __init__(self, wanted: Sequence[int]) -> None:
+        super().__init__([])
+        self.coming = [token + (place in WRONG) for place, token in enumerate(wanted)]
+        self.said = 1
+        self.checked: list[tuple[int, int]] = []
+
+    def add(self, token: int) -> None:
+        self.said += 1
+
+    def guess(self) -> list[int]:
+        return self.coming[self.said : self.said + 4]
+
+    def learn(self, guessed: int, right: int) -> None:
+        self.checked.append((guessed, right))
+
+
+@pytest.mark.parametrize("sampler", [GREEDY, Sampler(1.0, seed=8), Sampler(0.8, 0.7, seed=9)])
+def test_guessed_tokens_are_those_of_single_steps(network: LlavaNetwork, sampler: Sampler) -> None:
+    ids, visual = prompt(17, 11, pictures=1), [picture(17)]
+    wanted = cold(network, ids, visual, 40, sampler)
+    row = start(network, ids, visual, sampler)
+    lookup = row.lookup = Oracle(wanted)
+    decoder = Decoder(network, ALLOWED)
+    decoder.add(row)
+    said, steps = [row.last], 0
+    while len(said) < 36:
+        said += [token for _, token in decoder.step()]
+        steps += 1
+    assert said[:36] == wanted[:36]
+    assert steps < 24
+    assert {right for _, right in lookup.checked} >= {0, 1, 2, 3}
+    decoder.remove([row])
+    assert {layer.offset for layer in row.cache} == {len(ids) + len(said)}
+    assert row.written == len(said)
+
+
+def test_a_row_that_guesses_is_joined_and_left_by_others(network: LlavaNetwork) -> None:
+    ids = prompt(18, 9)
+    wanted = cold(network, ids, count=40)
+    row, other = start(network, ids), start(network, prompt(19, 14))
+    row.lookup = Oracle(wanted)
+    decoder = Decoder(network, ALLOWED)
+    decoder.add(row)
+    said = [row.last]
+    for step in range(18):
+        if step == 5:
+            decoder.add(other)
+        if step == 9:
+            decoder.remove([other])
+        said += [token for who, token in decoder.step() if who is row]
+    assert len(said) > 20
+    assert said == wanted[: len(said)]
+
+
+def test_text_that_is_copied_takes_fewer_steps(llama: LlavaNetwork) -> None:
+    ids = prompt(20, 8)
+    wanted = cold(llama, ids, count=40)
+    row = start(llama, ids)
+    # The answer stands in the prompt already, as far as the lookup knows.
+    row.lookup = PromptLookup([*ids, *wanted, *ids, row.last])
+    decoder = Decoder(llama, ALLOWED)
+    decoder.add(row)
+    said, steps = [row.last], 0
+    while len(said) < 38:
+        said += [token for _, token in decoder.step()]
+        steps += 1
+    assert said[:38] == wanted[:38]
+    assert steps < 20

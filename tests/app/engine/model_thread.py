@@ -2,9 +2,10 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,17 @@ from PIL import Image, ImageDraw
 
 import model
 from app.engine import MlxEngine
-from app.messages import ChatRequest, Delta, Event, Finished, Message, Picture, Sampling
+from app.messages import (
+    MOST_TOKENS,
+    ChatRequest,
+    Delta,
+    Event,
+    Finished,
+    Message,
+    Picture,
+    Sampling,
+)
+from model.generation import generate
 from model.llava import Llava
 from model.prompt import expand
 from model.sampling import GREEDY, Sampler, allowed_tokens, draw_one
@@ -87,6 +98,8 @@ class Cold:
         known = self.llava.tokenizer.vocab_size
         self._allowed = allowed_tokens(size, known, self.llava.config.image_token_index)
         self._said: dict[ChatRequest, tuple[str, int]] = {}
+        self.tokens: dict[ChatRequest, list[int]] = {}
+        self._features: dict[str, mx.array] = {}
 
     def answer(self, request: ChatRequest) -> tuple[str, int]:
         """The text, and how many tokens it has."""
@@ -103,13 +116,14 @@ class Cold:
         if sampling.temperature:
             sampler = Sampler(sampling.temperature, sampling.top_p, sampling.seed or 0)
         said = ""
-        tokens: list[int] = []
-        while len(tokens) < sampling.max_tokens and not detokenizer.stopped:
-            token = self._next([*ids, *tokens], visual, sampler, len(tokens))
+        tokens = self.tokens[request] = []
+        for token in islice(self._tokens(ids, visual, sampler), sampling.max_tokens):
             if token in self.llava.tokenizer.eos_ids:
                 break
             tokens.append(token)
             said += detokenizer.add(token)
+            if detokenizer.stopped:
+                break
         return said + detokenizer.finish(), len(tokens)
 
     def prompt(self, request: ChatRequest) -> tuple[tuple[int, ...], list[mx.array]]:
@@ -124,11 +138,32 @@ class Cold:
         ids = self.llava.tokenizer.encode_parts(self.llava.template.parts(messages))
         lengths = [self.llava.visual_tokens] * len(request.pictures)
         prompt = expand(ids, self.llava.config.image_token_index, lengths)
-        return prompt.ids, [self.llava.encode_picture(one.open()) for one in request.pictures]
+        return prompt.ids, [self.features(one) for one in request.pictures]
 
-    def _next(
-        self, ids: Sequence[int], visual: Sequence[mx.array], sampler: Sampler, place: int
-    ) -> int:
-        embeddings = self.llava.network.embed(mx.array(list(ids)), visual)
-        logits = self.llava.network(mx.zeros((1, 1), mx.int32), input_embeddings=embeddings[None])
-        return draw_one(logits[:, -1], sampler, place, self._allowed)
+    def features(self, one: Picture) -> mx.array:
+        """The visual tokens `[P, D]` of a picture."""
+        if one.digest not in self._features:
+            self._features[one.digest] = self.llava.encode_picture(one.open())
+        return self._features[one.digest]
+
+    def _tokens(
+        self, ids: Sequence[int], visual: Sequence[mx.array], sampler: Sampler
+    ) -> Iterator[int]:
+        said: list[int] = []
+        nothing = mx.zeros((1, 1), mx.int32)
+        while True:
+            embeddings = self.llava.network.embed(mx.array([*ids, *said]), visual)
+            logits = self.llava.network(nothing, input_embeddings=embeddings[None])
+            said.append(draw_one(logits[:, -1], sampler, len(said), self._allowed))
+            yield said[-1]
+
+
+class Solo(Cold):
+    """Answers a request alone, by a prefill into an empty cache and plain steps after it."""
+
+    def _tokens(
+        self, ids: Sequence[int], visual: Sequence[mx.array], sampler: Sampler
+    ) -> Iterator[int]:
+        return generate(
+            self.llava.network, ids, visual, self._allowed, sampler=sampler, most=MOST_TOKENS
+        )

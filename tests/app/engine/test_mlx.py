@@ -55,7 +55,7 @@ async def idle(engine: MlxEngine) -> None:
     """Wait until nothing is read or written any more."""
     while True:
         figures = engine.status().figures
-        if not figures["reading"] and not figures["writing"]:
+        if not any(figures[what] for what in ("reading", "writing", "reading_ahead")):
             return
         await asyncio.sleep(0.002)
 
@@ -190,6 +190,29 @@ async def test_a_consumer_that_stops_taking_holds_nobody_up(engine: MlxEngine, c
     rest = [event async for event in slow]
     assert text(rest) == cold.answer(ask("hello", max_tokens=60))[0]
     assert len(rest) < 60
+
+
+async def test_a_picture_that_was_read_ahead_leaves_only_the_question(
+    engine: MlxEngine, cold: Cold
+) -> None:
+    await engine.read_ahead(ask(("", [RED])))
+    await idle(engine)
+    request = ask(("what is this", [RED]))
+    assert text(await collect(engine, request)) == cold.answer(request)[0]
+    assert engine.status().figures["prefix_cache_tokens_reused"] > 9
+    assert engine._live == set()
+
+
+async def test_reading_ahead_that_is_given_up_leaves_nothing_behind(engine: MlxEngine) -> None:
+    task = asyncio.create_task(
+        engine.read_ahead(ask(("look here " * 20, [RED]), "so", ("", [BLUE])))
+    )
+    while not (engine._live or task.done()):  # noqa: ASYNC110 - it is prepared on a thread
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    await idle(engine)
+    assert engine._live == set()
 
 
 async def test_closing_the_engine_ends_streams_with_an_error(engine: MlxEngine) -> None:

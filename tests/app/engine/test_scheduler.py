@@ -7,6 +7,7 @@ import pytest
 from app.engine.loading import serve
 from app.engine.outbox import Outbox
 from app.engine.preparation import Preparation
+from app.engine.prompt_reader import PromptReader
 from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
 from app.errors import EngineError
@@ -37,6 +38,12 @@ class Bench:
 
     def add(self, request: ChatRequest) -> Sequence:
         sequence = self.preparation.prepare(request, Outbox())
+        self.scheduler.add(sequence)
+        return sequence
+
+    def add_ahead(self, request: ChatRequest) -> Sequence:
+        """Let in the conversation of a question that is still being typed."""
+        sequence = self.preparation.prepare_ahead(request, Outbox())
         self.scheduler.add(sequence)
         return sequence
 
@@ -163,6 +170,35 @@ async def test_a_follow_up_reads_its_own_words_only(bench: Bench, encoded: list[
     await bench.check(follow_up, second)
 
 
+async def test_an_answer_that_ended_by_itself_is_gone_on_from(bench: Bench) -> None:
+    whole, _ = bench.cold.answer(ask((LONG, [RED]), max_tokens=30))
+    request = ask((LONG, [RED]), max_tokens=30, stop=(whole[6:9],))
+    first = bench.add(request)
+    bench.run()
+    said = text(await bench.check(request, first))
+    again = ask((LONG, [RED]), said, "and what else")
+    second = bench.add(again)
+    bench.run()
+    assert bench.prefixes.reused_tokens >= len(first.ids)
+    await bench.check(again, second)
+
+
+async def test_a_copied_text_comes_in_longer_steps(bench: Bench) -> None:
+    request = ask("hello", max_tokens=40)
+    answer, _ = bench.cold.answer(request)
+    asked = ask(f"{answer} {answer}", max_tokens=40)
+    for speculate in (False, True):
+        bench.scheduler.speculate = speculate
+        sequence = bench.add(asked)
+        most = 0
+        while not sequence.finished:
+            before = len(sequence.tokens)
+            bench.scheduler.step()
+            most = max(most, len(sequence.tokens) - before)
+        await bench.check(asked, sequence)
+        assert (most > 1) == speculate
+
+
 async def test_a_second_picture_keeps_the_first_ones_keys_and_values(
     bench: Bench, encoded: list[int]
 ) -> None:
@@ -173,6 +209,96 @@ async def test_a_second_picture_keeps_the_first_ones_keys_and_values(
     bench.run()
     assert len(encoded) == 2
     assert bench.prefixes.reused_tokens > sequence.pictures[0].end
+    await bench.check(request, sequence)
+
+
+async def test_what_was_read_ahead_is_not_read_again(bench: Bench, encoded: list[int]) -> None:
+    ahead = bench.add_ahead(ask(("", [RED])))
+    bench.run()
+    assert ahead.finished
+    encoded.clear()
+    bench.scheduler.caches.features.clear()
+    request = ask(("what is this", [RED]))
+    sequence = bench.add(request)
+    bench.run()
+    assert encoded == []
+    assert bench.prefixes.reused_tokens >= sequence.pictures[0].end
+    await bench.check(request, sequence)
+
+
+async def test_reading_ahead_gives_way_to_an_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked: list[Sequence] = []
+    step = PromptReader.step
+
+    def noted(reader: PromptReader) -> None:
+        worked.append(reader.sequence)
+        step(reader)
+
+    monkeypatch.setattr(PromptReader, "step", noted)
+    ahead = bench.add_ahead(ask((LONG, [RED]), "so", ("", [BLUE])))
+    for _ in range(4):
+        bench.scheduler.step()
+    request = ask("hello", owner="another")
+    sequence = bench.add(request)
+    worked.clear()
+    while not sequence.finished:
+        bench.scheduler.step()
+    assert set(worked) == {sequence}
+    await bench.check(request, sequence)
+    bench.run()
+    assert ahead.finished
+    assert worked[-1] is ahead
+
+
+async def test_the_question_takes_over_what_is_half_read_ahead(bench: Bench) -> None:
+    bench.add_ahead(ask((LONG, [RED]), "so", ("", [BLUE])))
+    for _ in range(4):
+        bench.scheduler.step()
+    request = ask((LONG, [RED]), "so", ("and this", [BLUE]))
+    sequence = bench.add(request)
+    bench.run()
+    assert bench.prefixes.reused_tokens >= 2 * 16
+    await bench.check(request, sequence)
+
+
+async def test_reading_ahead_ends_when_the_picture_is_taken_away(bench: Bench) -> None:
+    ahead = bench.add_ahead(ask((LONG, [RED]), "so", ("", [BLUE])))
+    for _ in range(4):
+        bench.scheduler.step()
+    ahead.cancel()
+    bench.scheduler.step()
+    assert not bench.scheduler.busy
+    assert not ahead.finished
+    assert bench.prefixes.fetch("local", ahead.keys, 1000)[1] < len(ahead.keys)
+
+
+async def test_what_is_known_already_is_not_read_ahead(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(ask(("what is this", [RED])))
+    bench.run()
+    monkeypatch.setattr("app.engine.prompt_reader.Prefill", _failing)
+    ahead = bench.add_ahead(ask(("", [RED])))
+    bench.run()
+    assert ahead.finished
+    events = [event async for event in ahead.outbox.events()]
+    assert finished(events).reason == "stop"
+
+
+async def test_what_fails_to_be_read_ahead_harms_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = bench.add_ahead(ask(("", [RED])))
+    with monkeypatch.context() as broken:
+        broken.setattr(LlavaNetwork, "encode_pictures", _failing)
+        bench.run()
+    with pytest.raises(EngineError):
+        [event async for event in ahead.outbox.events()]
+    request = ask(("what is this", [RED]))
+    sequence = bench.add(request)
+    bench.run()
     await bench.check(request, sequence)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from app.controller import Controller
 from app.conversations import Conversations
 from app.engine.echo import EchoEngine
+from app.messages import ChatRequest
 from app.store import Store
 from app.ui.events import BROKEN, GONE, SKIP, Desk, Drawn
 
@@ -63,6 +64,12 @@ def tab(conversations: Conversations) -> Tab:
     return Tab(Desk(conversations, conversations._controller))
 
 
+def _png() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (31, 17), "red").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 async def test_a_sent_message_is_taken_and_its_answer_streams(tab: Tab) -> None:
     taken = await tab.send("hello there", token="t1")
     assert taken["sent"] == "t1"
@@ -74,6 +81,36 @@ async def test_a_sent_message_is_taken_and_its_answer_streams(tab: Tab) -> None:
     assert states[-1]["busy"] is False
     assert states[-1]["live"] == ""
     assert states[-1]["thread"].count('data-testid="bot"') == 1
+
+
+async def test_pictures_are_read_ahead_until_they_are_taken_away(
+    tab: Tab, conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tab.ask("hello")
+    picture = (await conversations.add_picture("me", _png())).digest
+    asked: list[tuple[Any, ChatRequest | None]] = []
+    controller = conversations._controller
+    monkeypatch.setattr(controller, "read_ahead", lambda *given: asked.append(given))
+    knobs = ("Be brief.", 0.2, 1, 512)
+    event = gr.EventData(None, tab.shown | {"page": "p", "pictures": [picture]})
+    await tab.desk.ahead(event, tab.request, *knobs)
+    await tab.desk.ahead(gr.EventData(None, {"page": "p"}), tab.request, *knobs)
+    (place, request), (then, nothing) = asked
+    assert place == then
+    assert request is not None
+    assert [message.role for message in request.messages] == ["system", "user", "assistant", "user"]
+    assert [one.digest for one in request.messages[-1].pictures] == [picture]
+    assert request.messages[-1].text == ""
+    assert nothing is None
+
+
+async def test_nothing_of_others_is_read_ahead(
+    tab: Tab, conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = (await conversations.add_picture("another", _png())).digest
+    monkeypatch.setattr(conversations._controller, "read_ahead", None)  # not to be called
+    event = gr.EventData(None, {"page": "p", "pictures": [picture]})
+    await tab.desk.ahead(event, tab.request, *KNOBS)
 
 
 async def test_each_state_carries_the_number_of_its_action(tab: Tab) -> None:
@@ -197,9 +234,7 @@ async def test_following_a_chat_at_rest_draws_it_and_ends(tab: Tab) -> None:
 
 
 async def test_pictures_stay_with_an_edited_message(tab: Tab, conversations: Conversations) -> None:
-    buffer = io.BytesIO()
-    Image.new("RGB", (31, 17), "red").save(buffer, "PNG")
-    picture = await conversations.add_picture("me", buffer.getvalue())
+    picture = await conversations.add_picture("me", _png())
     first = await tab.ask("what?", pictures=[picture.digest])
     assert "[picture 31x17] what?" in first["thread"]
     question = first["thread"].split('data-message="')[1].split('"')[0]
