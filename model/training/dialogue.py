@@ -816,8 +816,8 @@ INSTRUCT_WEIGHTS = WEIGHTS | {
 }  # fmt: skip
 # Comparing two places comes last of all: the polish is mostly that.
 POLISH_WEIGHTS = INSTRUCT_WEIGHTS | {
-    "count": 5, "color_of": 6, "shape_of": 5, "which_is": 4, "where": 8, "what_at": 7, "relation": 26,
-    "is_relation": 20, "relative": 8, "which_further": 8,
+    "describe": 12, "count": 12, "color_of": 6, "shape_of": 5, "which_is": 4, "where": 8, "what_at": 8,
+    "relation": 24, "is_relation": 14, "relative": 6, "which_further": 6,
 }  # fmt: skip
 
 _IMAGINED = tuple(

@@ -140,15 +140,13 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
         ("align", recipe.align_steps, (0.01, 3e-3)), ("instruct", recipe.instruct_steps, (0.01, 2e-3)),
     ):  # fmt: skip
         losses[stage] = frozen.train(stage, source, trial, steps, rates, recipe.limits)
+    losses["polish"] = frozen.polish(source, trial, recipe)
     _finish(folder, out, network, tokenizer)
     return losses
 
 
 def polish(folder: Path, out: Path, start: Path, recipe: Recipe | None = None) -> list[float]:
-    """Go on with the instruction of a checkpoint of this recipe, on conversations of new seeds.
-
-    Its log is taken over; returns the losses.
-    """
+    """Repeat the last stage on a checkpoint of this recipe; its log goes on. Returns the losses."""
     recipe = recipe or Recipe()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "log.jsonl").exists():
@@ -157,14 +155,10 @@ def polish(folder: Path, out: Path, start: Path, recipe: Recipe | None = None) -
     network = load_network(LlavaConfig.from_dict(CONFIG), stored_tensors(start))
     second = render(folder / "pictures2", recipe.pictures, 2_000_000)
     held = render(folder / "held", recipe.held, 5_000)
-    plan = Plan(length=recipe.length, second_picture=0.3)
-    encoder = vocabulary.Encoder(tokenizer)
-    source = Source(second, encoder, plan, POLISH_WEIGHTS, recipe.half_batch, first_seed=10**8)
+    plan, encoder = Plan(length=recipe.length), vocabulary.Encoder(tokenizer)
+    source = Source(second, encoder, plan, WEIGHTS, recipe.half_batch)
     trial = Source(held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
-    frozen = _Frozen(network, second, held, folder)
-    losses = frozen.train(
-        "polish", source, trial, recipe.polish_steps, (0.006, 1e-3), recipe.limits
-    )
+    losses = _Frozen(network, second, held, folder).polish(source, trial, recipe)
     _finish(folder, out, network, tokenizer)
     return losses
 
@@ -203,6 +197,13 @@ class _Frozen:
             rates,
             limits,
         )
+
+    def polish(self, source: Source, trial: Source, recipe: Recipe) -> list[float]:
+        """The last stage: new conversations, mostly of what is hard, oftener with two pictures."""
+        plan = replace(source.plan, second_picture=0.3)
+        source = replace(source, weights=POLISH_WEIGHTS, plan=plan, first_seed=10**8)
+        rates = (0.006, 1e-3)
+        return self.train("polish", source, trial, recipe.polish_steps, rates, recipe.limits)
 
 
 def _finish(folder: Path, out: Path, network: LlavaNetwork, tokenizer: Tokenizer) -> None:
