@@ -89,13 +89,19 @@ def _add_ask(parser: argparse.ArgumentParser) -> None:
     ask.add_argument("question", help="what to ask, in quotes")
     image_help = "a picture to ask about, - for standard input; may be given several times"
     ask.add_argument("--image", metavar="FILE", action="append", default=[], help=image_help)
-    _add_model_options(_Options(ask, {}), *[argparse.SUPPRESS] * 3)
+    _add_model_options(_Options(ask, {}), *[argparse.SUPPRESS] * 4)
 
 
 def _add_model_options(
-    options: _Options, model: str = "pocket", engine: str = "mlx", base_url: str | None = None
+    options: _Options,
+    model: str = "pocket",
+    template: str | None = None,
+    engine: str = "mlx",
+    base_url: str | None = None,
 ) -> None:
     options.add("model", "an alias, a folder or a Hugging Face repository", model)
+    template_help = "conversation template, in place of the one the model was trained with"
+    options.add("template", template_help, template, metavar="NAME")
     options.add("engine", f"one of {', '.join(ENGINES)}", engine)
     options.add("base-url", "the server of --engine openai", base_url, metavar="URL")
 

@@ -51,6 +51,7 @@ class Settings:
     share: bool = False
     auth: Login | None = None
     api_key: str | None = field(default=None, repr=False)
+    template: str | None = None
     engine: str = "mlx"
     base_url: str | None = None
     data_dir: Path = field(default_factory=default_data_dir)
@@ -84,6 +85,8 @@ def _check_engine(settings: Settings) -> None:
         raise SettingsError(f"--engine is one of {', '.join(ENGINES)}, not '{settings.engine}'.")
     if not settings.model.strip():
         raise SettingsError("--model is empty: name an alias (pocket), a folder or a repository.")
+    if settings.template is not None and settings.engine != "mlx":
+        raise SettingsError(f"--template is for --engine mlx, and this is {settings.engine}.")
     if settings.engine == "openai" and settings.base_url is None:
         raise SettingsError("--engine openai needs --base-url, e.g. http://127.0.0.1:8080/v1.")
     if settings.base_url is not None:

@@ -35,12 +35,15 @@ def load(
     *,
     dtype: mx.Dtype | None = None,
     quantize: int | None = None,
+    template: str | None = None,
 ) -> Llava:
     """Load a checkpoint from a folder or a Hugging Face repository, ready to run.
 
     `dtype` is the floating-point type to run in: by default the checkpoint's own on a GPU, and
     float32 on a CPU, where the others are slower. `quantize` packs the language model's weights
-    into that many bits. Raises CheckpointError for what can't be read or run.
+    into that many bits. `template` is the name of one to use instead of the checkpoint's (see
+    `choose_template`). Raises CheckpointError for what can't be read or run, TemplateError for a
+    template that is not there.
     """
     if quantize is not None and quantize not in quantization.BITS:
         raise ValueError(f"Weights are quantised to {quantization.BITS} bits, not to {quantize}.")
@@ -58,7 +61,7 @@ def load(
         network=network,
         tokenizer=Tokenizer(folder, config),
         image_processor=processor,
-        template=choose_template(written, _tokenizer_config(folder), name),
+        template=choose_template(written, _tokenizer_config(folder), name, template),
     )
 
 

@@ -13,9 +13,7 @@ from typing import Any
 from model.chat_template import AnyTemplate, own_template
 from model.conversation import get_template
 from model.errors import TemplateError
-from model.templates import TEMPLATES
-
-OWN = "chat_template"  # the name by which the checkpoint's own is chosen
+from model.templates import OWN, TEMPLATES
 
 # The first pattern found in the lower-case name decides, where the language model is of that type
 # (llava/eval/run_llava.py, but with the wording of training and benchmarks for "v1").

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from model.conversation import Template
 
+OWN = "chat_template"  # the name by which a checkpoint's own is chosen
+
 _POLITE = "The assistant gives helpful, detailed, and polite answers to the {0}'s questions."
 _CHAT = "A chat between a curious {0} and an artificial intelligence assistant. "
 _HUMAN = (_CHAT + _POLITE).format("human")

@@ -9,7 +9,9 @@ from app.engine.catalogue import BUNDLED, find
 from app.engine.echo import EchoEngine
 from app.engine.mlx import MlxEngine
 from app.engine.openai import OpenAIEngine
+from app.errors import SettingsError
 from app.settings import Settings
+from model.templates import OWN, TEMPLATES
 
 if TYPE_CHECKING:
     from app.engine.loading import Loaded
@@ -26,13 +28,15 @@ def create_engine(settings: Settings) -> Engine:
         model = None if settings.model == BUNDLED else settings.model
         return OpenAIEngine(settings.base_url, model)
     source, names = find(settings.model)
-    return MlxEngine(names, partial(_load, source))
+    if settings.template not in (None, OWN, *TEMPLATES):
+        raise SettingsError(f"--template is one of {', '.join((*TEMPLATES, OWN))}.")
+    return MlxEngine(names, partial(_load, source, template=settings.template))
 
 
-def _load(source: str, watch: Watch) -> "Loaded":
+def _load(source: str, watch: Watch, *, template: str | None) -> "Loaded":
     """Runs on the engine's thread, which alone pays for the imports."""
     # transformers would tell everybody that there is no PyTorch, which is on purpose.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     from app.engine import loading
 
-    return loading.load(source, watch)
+    return loading.load(source, watch, template=template)

@@ -43,8 +43,8 @@ class Loaded:
     preparation: Preparation
 
 
-def load(source: str, watch: Watch) -> Loaded:
-    """Load a checkpoint from a folder or repository. Raises CheckpointError.
+def load(source: str, watch: Watch, *, template: str | None = None) -> Loaded:
+    """Load a checkpoint from a folder or repository. Raises CheckpointError, TemplateError.
 
     `watch` is given what tells the progress, which may be called from any thread.
     """
@@ -53,7 +53,7 @@ def load(source: str, watch: Watch) -> Loaded:
     if Path(source).is_dir():
         with suppress(CheckpointError):  # what is wrong is said by the loading itself
             watch(_progress(Path(source)))
-    llava = model.load(source)
+    llava = model.load(source, template=template)
     loaded = serve(llava)
     _warm_up(llava)
     log.info("loaded %s in %.1f s", llava.name, time.monotonic() - begun)

@@ -93,6 +93,16 @@ def test_ask_takes_the_model_before_and_after_its_name() -> None:
     assert before.model == after.model == "m"
 
 
+def test_a_template_is_chosen_by_option_or_variable() -> None:
+    for arguments, environment in (
+        (["--template", "llava_v0"], {}),
+        ([], {"LLAVA_CHAT_TEMPLATE": "llava_v0"}),
+        (["ask", "--template", "llava_v0", "q"], {"LLAVA_CHAT_TEMPLATE": "v1"}),
+    ):
+        assert read(arguments, environment)[0].template == "llava_v0"
+    assert read([], {})[0].template is None
+
+
 @pytest.mark.parametrize(
     ("line", "part"),
     [

@@ -16,6 +16,7 @@ LOGIN = Login("ada", "correct horse battery")
         ({"engine": "gpu"}, "mlx, openai, echo"),
         ({"model": "  "}, "--model is empty"),
         ({"engine": "openai"}, "needs --base-url"),
+        ({"engine": "echo", "template": "v1"}, "--template is for --engine mlx"),
         ({"base_url": "http://127.0.0.1:8080/v1"}, "is for --engine openai"),
         ({"engine": "openai", "base_url": "ftp://127.0.0.1/v1"}, "--base-url is http(s)"),
         ({"engine": "openai", "base_url": "http://me:secret@host/v1"}, "without a user"),

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from app.engine import loading
-from model.errors import CheckpointError
+from model.conversation import get_template
+from model.errors import CheckpointError, TemplateError
 from tests.app.engine.model_thread import Cold, write_speaker
 
 
@@ -37,6 +38,19 @@ def test_the_caches_are_bounded_by_the_model(checkpoint: Path) -> None:
     assert loading.bytes_per_token(llava) == 2 * 2 * 48 * 4  # keys and values, layers, width, bytes
     assert caches.prefixes.most_bytes == 8 * 512 * loading.bytes_per_token(llava)
     assert caches.features.most_bytes == 64 * llava.encode_picture(Image.new("RGB", (9, 9))).nbytes
+
+
+def test_the_template_can_be_chosen(checkpoint: Path) -> None:
+    def prompt(**chosen: str) -> str:
+        template = loading.load(
+            str(checkpoint), lambda _: None, **chosen
+        ).preparation._llava.template
+        return template.render([{"role": "user", "content": "hello"}])
+
+    old = get_template("llava_v0").render([{"role": "user", "content": "hello"}])
+    assert prompt(template="llava_v0") == old != prompt()
+    with pytest.raises(TemplateError, match="no chat template of its own"):
+        loading.load(str(checkpoint), lambda _: None, template="chat_template")
 
 
 def test_a_folder_without_a_model_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from app.controller import Controller
 from app.engine import EchoEngine, OpenAIEngine, create_engine
 from app.engine import openai as module
-from app.errors import EngineError, InvalidRequest, LineFull, NotReady
+from app.errors import EngineError, InvalidRequest, LineFull, NotReady, SettingsError
 from app.messages import ChatRequest, Delta, Event, Finished, Reading
 from app.settings import Settings
 from tests.app.api.serving import application, served
@@ -241,6 +241,11 @@ async def test_closing_ends_the_streams() -> None:
         assert engine.status().state == "closed"
         with pytest.raises(NotReady):
             await collect(engine, ask("hello"))
+
+
+def test_an_unknown_template_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"--template is one of .*v1.*chat_template"):
+        create_engine(Settings(template="vicuna_v99"))
 
 
 async def test_the_settings_make_the_engine_they_ask_for() -> None:
