@@ -817,7 +817,7 @@ INSTRUCT_WEIGHTS = WEIGHTS | {
 # Comparing two places comes last of all: the polish is mostly that.
 POLISH_WEIGHTS = INSTRUCT_WEIGHTS | {
     "describe": 12, "count": 12, "color_of": 6, "shape_of": 5, "which_is": 4, "where": 8, "what_at": 8,
-    "relation": 24, "is_relation": 14, "relative": 6, "which_further": 6,
+    "relation": 24, "is_relation": 14, "relative": 6, "which_further": 6, "hello": 2, "thanks": 1.5, "bye": 1,
 }  # fmt: skip
 
 _IMAGINED = tuple(

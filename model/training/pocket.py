@@ -65,6 +65,7 @@ class Recipe:
     align_steps: int = 150
     instruct_steps: int = 3000
     polish_steps: int = 5000
+    polish_rates: tuple[float, float] = (0.006, 1e-3)  # of Muon and AdamW, at most
     half_batch: int = 8
     length: int = 352
     limits: Limits = field(default_factory=Limits)
@@ -202,8 +203,8 @@ class _Frozen:
         """The last stage: new conversations, mostly of what is hard, oftener with two pictures."""
         plan = replace(source.plan, second_picture=0.3)
         source = replace(source, weights=POLISH_WEIGHTS, plan=plan, first_seed=10**8)
-        rates = (0.006, 1e-3)
-        return self.train("polish", source, trial, recipe.polish_steps, rates, recipe.limits)
+        steps, rates = recipe.polish_steps, recipe.polish_rates
+        return self.train("polish", source, trial, steps, rates, recipe.limits)
 
 
 def _finish(folder: Path, out: Path, network: LlavaNetwork, tokenizer: Tokenizer) -> None:
