@@ -284,6 +284,15 @@ class Oracle(PromptLookup):
         self.checked.append((guessed, right))
 
 
+def written(decoder: Decoder, row: Row, count: int) -> tuple[list[int], int]:
+    """What a row alone says until it has `count` tokens or more, and in how many steps."""
+    said, steps = [row.last], 0
+    while len(said) < count:
+        said += [token for _, token in decoder.step()]
+        steps += 1
+    return said, steps
+
+
 @pytest.mark.parametrize("sampler", [GREEDY, Sampler(1.0, seed=8), Sampler(0.8, 0.7, seed=9)])
 def test_guessed_tokens_are_those_of_single_steps(network: LlavaNetwork, sampler: Sampler) -> None:
     ids, visual = prompt(17, 11, pictures=1), [picture(17)]
@@ -292,10 +301,7 @@ def test_guessed_tokens_are_those_of_single_steps(network: LlavaNetwork, sampler
     lookup = row.lookup = Oracle(wanted)
     decoder = Decoder(network, ALLOWED)
     decoder.add(row)
-    said, steps = [row.last], 0
-    while len(said) < 36:
-        said += [token for _, token in decoder.step()]
-        steps += 1
+    said, steps = written(decoder, row, 36)
     assert said[:36] == wanted[:36]
     assert steps < 24
     assert {right for _, right in lookup.checked} >= {0, 1, 2, 3}
@@ -330,9 +336,6 @@ def test_text_that_is_copied_takes_fewer_steps(llama: LlavaNetwork) -> None:
     row.lookup = PromptLookup([*ids, *wanted, *ids, row.last])
     decoder = Decoder(llama, ALLOWED)
     decoder.add(row)
-    said, steps = [row.last], 0
-    while len(said) < 38:
-        said += [token for _, token in decoder.step()]
-        steps += 1
+    said, steps = written(decoder, row, 38)
     assert said[:38] == wanted[:38]
     assert steps < 20

@@ -108,9 +108,11 @@ async def test_nothing_of_others_is_read_ahead(
     tab: Tab, conversations: Conversations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = (await conversations.add_picture("another", _png())).digest
-    monkeypatch.setattr(conversations._controller, "read_ahead", None)  # not to be called
+    asked: list[object] = []
+    monkeypatch.setattr(conversations._controller, "read_ahead", lambda *given: asked.append(given))
     event = gr.EventData(None, {"page": "p", "pictures": [picture]})
     await tab.desk.ahead(event, tab.request, *KNOBS)
+    assert asked == []
 
 
 async def test_each_state_carries_the_number_of_its_action(tab: Tab) -> None:
