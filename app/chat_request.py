@@ -17,6 +17,8 @@ def chat_request(
 ) -> ChatRequest:
     """Ask for the answer to the last message of `path`, with all before it and all pictures.
 
+    Of what is longer than the model reads the oldest is left out, and the page says so.
+
     Raises InvalidRequest for what could never be answered.
     """
     turns = [Message("system", settings.system)] if settings.system.strip() else []
@@ -29,7 +31,7 @@ def chat_request(
         if turns and turns[-1].role == role:
             turn = _joined(turns.pop(), turn)
         turns.append(turn)
-    return ChatRequest(tuple(turns), sampling(settings), owner=owner)
+    return ChatRequest(tuple(turns), sampling(settings), owner=owner, shorten=True)
 
 
 def sampling(settings: ChatSettings) -> Sampling:

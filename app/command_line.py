@@ -77,6 +77,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     options.add_switch("share", "open a public link through Gradio's tunnel; needs --auth")
     options.add("auth", "user and password for page and API", type=_login, metavar="USER:PASS")
     options.add("api-key", "bearer key for the HTTP API", metavar="KEY")
+    memory_help = "gigabytes that conversations may take beside the model"
+    options.add("memory", memory_help, type=_gigabytes, metavar="GB")
     options.add("data-dir", "folder of conversations", default_data_dir(), type=_folder)
     _add_ask(parser)
     return parser
@@ -110,6 +112,13 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not '{text}'")
     return int(text)
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"give a number of gigabytes, not '{text}'") from None
 
 
 def _hosts(text: str) -> tuple[str, ...]:

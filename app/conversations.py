@@ -22,6 +22,7 @@ from app.messages import (
     Finished,
     FinishReason,
     Picture,
+    Shortened,
     Usage,
 )
 from app.pictures import read_picture, thumbnail
@@ -148,6 +149,8 @@ class Conversations:
                     async for event in events:
                         if isinstance(event, Delta):
                             keeper.add(event.text)
+                        elif isinstance(event, Shortened):
+                            usage = Usage(unseen_messages=event.messages)  # for an early end
                         elif isinstance(event, Finished):
                             reason, usage = event.reason, event.usage
                             await keeper.end(reason, usage)

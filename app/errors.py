@@ -6,6 +6,7 @@ what was expected and what was found, what to do. Never a path, an address or a 
     ChatError
       InvalidRequest     400   what was sent can't be used
         PictureError     400   a file that can't be read as a picture
+        TooLong          400   more than the model reads at once
       UnknownModel       404   no such model here
       NotFound           404   no such conversation, message or picture of this owner
       LineFull           429   too many are waiting; try again
@@ -39,6 +40,12 @@ class PictureError(InvalidRequest):
     """A file can't be read as a picture."""
 
     code = "invalid_picture"
+
+
+class TooLong(InvalidRequest):
+    """A conversation is longer than the model reads, or than the memory for it."""
+
+    code = "context_length_exceeded"
 
 
 class UnknownModel(ChatError):

@@ -105,12 +105,17 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A conversation to be continued by one answer, for `owner`, whose caches it may use."""
+    """A conversation to be continued by one answer, for `owner`, whose caches it may use.
+
+    Where it is longer than the model reads, `shorten` leaves out its oldest turns; else it is
+    refused.
+    """
 
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     model: str = DEFAULT_MODEL
     owner: str = "local"
+    shorten: bool = False
 
     def __post_init__(self) -> None:
         if not self.messages:
@@ -138,12 +143,16 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer took: tokens (visual ones included) and seconds."""
+    """What an answer took: tokens (visual ones included) and seconds.
+
+    `unseen_messages`: the oldest ones, which the model was not given any more.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     time_to_first_token: float = 0.0
     tokens_per_second: float = 0.0
+    unseen_messages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,13 @@ class Waiting:
     """In the line; `place` 1 is next."""
 
     place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """The oldest `messages` are left out: the conversation is longer than the model reads."""
+
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,4 +192,4 @@ class Finished:
     usage: Usage = Usage()
 
 
-Event: TypeAlias = Waiting | Reading | Delta | Finished
+Event: TypeAlias = Waiting | Shortened | Reading | Delta | Finished

@@ -16,6 +16,7 @@ from app.errors import SettingsError
 ENGINES = ("mlx", "openai", "echo")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 EVERY_ADDRESS = frozenset(("0.0.0.0", "::"))  # noqa: S104 - told apart, not bound
+_MOST_MEMORY = 1e6  # GB: more is a slip of the keyboard
 SHARED_SECRET_LENGTH = 12  # characters at least, of what guards a public link
 
 
@@ -54,6 +55,7 @@ class Settings:
     template: str | None = None
     engine: str = "mlx"
     base_url: str | None = None
+    memory: float | None = None  # GB
     data_dir: Path = field(default_factory=default_data_dir)
 
     def __post_init__(self) -> None:
@@ -85,12 +87,20 @@ def _check_engine(settings: Settings) -> None:
         raise SettingsError(f"--engine is one of {', '.join(ENGINES)}, not '{settings.engine}'.")
     if not settings.model.strip():
         raise SettingsError("--model is empty: name an alias (pocket), a folder or a repository.")
-    if settings.template is not None and settings.engine != "mlx":
-        raise SettingsError(f"--template is for --engine mlx, and this is {settings.engine}.")
+    _check_model_options(settings)
     if settings.engine == "openai" and settings.base_url is None:
         raise SettingsError("--engine openai needs --base-url, e.g. http://127.0.0.1:8080/v1.")
     if settings.base_url is not None:
         _check_base_url(settings)
+
+
+def _check_model_options(settings: Settings) -> None:
+    given = {"template": settings.template, "memory": settings.memory}
+    for name, value in given.items():
+        if value is not None and settings.engine != "mlx":
+            raise SettingsError(f"--{name} is for --engine mlx, and this is {settings.engine}.")
+    if settings.memory is not None and not 0 < settings.memory < _MOST_MEMORY:
+        raise SettingsError("--memory is a number of gigabytes above 0.")
 
 
 def _check_base_url(settings: Settings) -> None:

@@ -2,9 +2,9 @@
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from app.engine.base import Engine, EngineStatus, Watch
+from app.engine.base import GB, Engine, EngineStatus, Watch
 from app.engine.catalogue import BUNDLED, find
 from app.engine.echo import EchoEngine
 from app.engine.mlx import MlxEngine
@@ -30,13 +30,14 @@ def create_engine(settings: Settings) -> Engine:
     source, names = find(settings.model)
     if settings.template not in (None, OWN, *TEMPLATES):
         raise SettingsError(f"--template is one of {', '.join((*TEMPLATES, OWN))}.")
-    return MlxEngine(names, partial(_load, source, template=settings.template))
+    memory = None if settings.memory is None else int(settings.memory * GB)
+    return MlxEngine(names, partial(_load, source, template=settings.template, memory=memory))
 
 
-def _load(source: str, watch: Watch, *, template: str | None) -> "Loaded":
+def _load(source: str, watch: Watch, **how: Any) -> "Loaded":
     """Runs on the engine's thread, which alone pays for the imports."""
     # transformers would tell everybody that there is no PyTorch, which is on purpose.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     from app.engine import loading
 
-    return loading.load(source, watch, template=template)
+    return loading.load(source, watch, **how)

@@ -10,6 +10,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from app.messages import ChatRequest, Event
 
+GB = 10**9  # bytes
+
 EngineState: TypeAlias = Literal["loading", "ready", "failed", "closed"]
 
 Watch: TypeAlias = Callable[[Callable[[], float]], None]  # takes what tells a loading's progress

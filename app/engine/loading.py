@@ -5,7 +5,6 @@ Imported by that thread alone, since what it imports takes seconds.
 
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlx.core as mx
+from mlx.utils import tree_reduce
 
 import model
-from app.engine.base import Watch
+from app.engine.base import GB, Watch
 from app.engine.feature_cache import FeatureCache
+from app.engine.memory import LEAST_TOKENS, STEP, Memory, default_limit, wire
 from app.engine.prefix_cache import PrefixCache
 from app.engine.preparation import Preparation
 from app.engine.prompt_reader import Caches
@@ -43,10 +44,13 @@ class Loaded:
     preparation: Preparation
 
 
-def load(source: str, watch: Watch, *, template: str | None = None) -> Loaded:
+def load(
+    source: str, watch: Watch, *, template: str | None = None, memory: int | None = None
+) -> Loaded:
     """Load a checkpoint from a folder or repository. Raises CheckpointError, TemplateError.
 
-    `watch` is given what tells the progress, which may be called from any thread.
+    `watch` is given what tells the progress, which may be called from any thread; `memory` bytes
+    are for the keys and values of conversations.
     """
     begun = time.monotonic()
     _set_up_mlx()
@@ -54,27 +58,42 @@ def load(source: str, watch: Watch, *, template: str | None = None) -> Loaded:
         with suppress(CheckpointError):  # what is wrong is said by the loading itself
             watch(_progress(Path(source)))
     llava = model.load(source, template=template)
-    loaded = serve(llava)
+    loaded = serve(llava, memory)
     _warm_up(llava)
     log.info("loaded %s in %.1f s", llava.name, time.monotonic() - begun)
     return loaded
 
 
-def serve(llava: Llava) -> Loaded:
-    """Caches and scheduler for a model."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    context = llava.config.context_length * bytes_per_token(llava)
+def serve(llava: Llava, limit: int | None = None) -> Loaded:
+    """Caches and scheduler for a model; `limit` bytes are for keys and values."""
+    memory = _memory(llava, limit)
+    context = llava.config.context_length * memory.per_token
     features = FeatureCache(PICTURES * llava.visual_tokens * llava.config.text["hidden_size"] * 4)
-    caches = Caches(PrefixCache(min(CONVERSATIONS * context, memory // 4)), features)
+    caches = Caches(PrefixCache(CONVERSATIONS * context), features)
     chunk = CHUNK if on_cpu() else GPU_CHUNK
-    return Loaded(Scheduler(llava, caches, chunk=chunk), Preparation(llava, features))
+    scheduler = Scheduler(llava, caches, memory, chunk=chunk)
+    return Loaded(scheduler, Preparation(llava, features, memory))
 
 
 def bytes_per_token(llava: Llava) -> int:
     """What the keys and values of one token take."""
     text = llava.config.text
     values = 2 * text["num_hidden_layers"] * text["num_key_value_heads"] * text["head_dim"]
-    return int(values) * (4 if on_cpu() else 2)
+    embedded = llava.network.embed(mx.array([0]))  # of the type that everything is computed in
+    return int(values) * embedded.dtype.size
+
+
+def _memory(llava: Llava, limit: int | None) -> Memory:
+    """What conversations may take. Raises CheckpointError where that is next to nothing."""
+    weights = tree_reduce(lambda size, array: size + array.nbytes, llava.network.parameters(), 0)
+    per_token = bytes_per_token(llava)
+    least = (min(LEAST_TOKENS, llava.config.context_length) + STEP) * per_token
+    if limit is not None and limit < least:
+        raise CheckpointError(
+            f"--memory has no room for a conversation with this model: give it "
+            f"{math.ceil(100 * least / GB) / 100} or more."
+        )
+    return Memory(limit or default_limit(weights, per_token), per_token, weights)
 
 
 def _progress(folder: Path) -> Callable[[], float]:
@@ -101,9 +120,7 @@ def _set_up_mlx() -> None:
         mx.disable_compile()
         mx.set_cache_limit(_CPU_BUFFERS)
         return
-    wired = mx.device_info().get("max_recommended_working_set_size")
-    if wired:
-        mx.set_wired_limit(int(wired))
+    wire()
 
 
 def _warm_up(llava: Llava) -> None:

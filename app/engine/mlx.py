@@ -18,7 +18,7 @@ from app.engine.base import EngineState, EngineStatus, Watch
 from app.engine.outbox import Outbox
 from app.errors import ChatError, EngineError, LineFull, NotReady
 from app.failures import log_failure
-from app.messages import ChatRequest, Event, Reading
+from app.messages import ChatRequest, Event, Reading, Shortened
 
 if TYPE_CHECKING:  # the thread imports them: it takes seconds
     from app.engine.loading import Loaded
@@ -82,6 +82,8 @@ class MlxEngine:
         sequence.started = begun
         try:
             self._submit(sequence)
+            if sequence.unseen_messages:
+                yield Shortened(sequence.unseen_messages)
             yield Reading(0, len(sequence.ids))
             async for event in sequence.outbox.events():
                 yield event

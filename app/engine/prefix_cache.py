@@ -81,7 +81,14 @@ class PrefixCache:
         nbytes = sum(layer.nbytes for layer in cache)
         entry = _Entry(owner, keys, _chain(keys), cache, nbytes, next(self._clock))
         self._entries.append(entry)
-        self._shrink()
+        self.shrink(self.most_bytes)
+
+    def shrink(self, most_bytes: int) -> None:
+        """Let go what was not used for longest, until the rest takes `most_bytes` at most."""
+        self._entries.sort(key=lambda entry: entry.used)
+        nbytes = self.nbytes
+        while self._entries and (len(self._entries) > MOST_ENTRIES or nbytes > most_bytes):
+            nbytes -= self._entries.pop(0).nbytes
 
     def clear(self) -> None:
         self._entries.clear()
@@ -92,11 +99,6 @@ class PrefixCache:
                 entry.used = next(self._clock)
                 return True
         return False
-
-    def _shrink(self) -> None:
-        self._entries.sort(key=lambda entry: entry.used)
-        while len(self._entries) > MOST_ENTRIES or self.nbytes > self.most_bytes:
-            del self._entries[0]
 
 
 def _is_beginning(entry: _Entry, owner: str, keys: tuple[int, ...]) -> bool:

@@ -11,29 +11,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engine.feature_cache import FeatureCache
+from app.engine.memory import Memory
 from app.engine.outbox import Outbox
 from app.engine.sequence import Limits, PromptPicture, Sequence
-from app.errors import InvalidRequest
+from app.engine.shortening import shortened
+from app.errors import InvalidRequest, TooLong
 from app.messages import ChatRequest, Message, Picture, Sampling
 from model.errors import PromptError, TemplateError
 from model.llava import Llava
 from model.prompt import Prompt, expand, keys
 from model.sampling import Sampler
 
+ROOM_TO_ANSWER = 4  # the part of the context that is left free by leaving out turns, at most
+
 
 class Preparation:
-    """Makes sequences for one model. `features` tells which pictures need no pixels any more."""
+    """Makes sequences for one model, as long as its context and the `memory` take.
 
-    def __init__(self, llava: Llava, features: FeatureCache) -> None:
+    `features` tells which pictures need no pixels any more.
+    """
+
+    def __init__(self, llava: Llava, features: FeatureCache, memory: Memory) -> None:
         self._llava = llava
         self._features = features
+        self.context = min(llava.config.context_length, memory.tokens)  # tokens
         self._stop = llava.tokenizer.eos_ids
 
     def prepare(self, request: ChatRequest, outbox: Outbox) -> Sequence:
         """The sequence of a request. Raises InvalidRequest."""
         llava, sampling = self._llava, request.sampling
-        pictures = request.pictures
+        messages = len(request.messages)
         try:
+            request = self._shortened(request)
+            pictures = request.pictures
             prompt = self._prompt(request)
             prompt_keys = keys(prompt, [picture.digest for picture in pictures])
         except (PromptError, TemplateError) as error:
@@ -52,6 +62,7 @@ class Preparation:
             limits=limits,
             detokenizer=llava.tokenizer.detokenizer(stops),
             outbox=outbox,
+            unseen_messages=messages - len(request.messages),
         )
 
     def prepare_ahead(self, request: ChatRequest, outbox: Outbox) -> Sequence:
@@ -63,6 +74,13 @@ class Preparation:
         known = whole.pictures[-1].end if whole.pictures else 0
         return replace(whole, ids=whole.ids[:known], keys=whole.keys[:known], ahead=True)
 
+    def _shortened(self, request: ChatRequest) -> ChatRequest:
+        """Without its oldest turns where it is too long, and may be shortened."""
+        if not request.shorten:
+            return request
+        room = min(request.sampling.max_tokens, self.context // ROOM_TO_ANSWER)
+        return shortened(request, lambda part: len(self._prompt(part)), self.context - room)
+
     def _prompt(self, request: ChatRequest) -> Prompt:
         llava = self._llava
         parts = llava.template.parts([_written(message) for message in request.messages])
@@ -71,12 +89,14 @@ class Preparation:
         return expand(ids, llava.config.image_token_index, lengths)
 
     def _limits(self, prompt: Prompt, pictures: int, sampling: Sampling) -> Limits:
-        context = self._llava.config.context_length
-        left = context - len(prompt)
+        left = self.context - len(prompt)
         if left < 1:
-            raise InvalidRequest(
-                f"The conversation has {len(prompt)} tokens{self._visual(pictures)}, and the model "
-                f"takes {context - 1} at most: begin a new chat, or shorten the message."
+            whose = "the model"
+            if self.context < self._llava.config.context_length:
+                whose = "this machine's memory for conversations"
+            raise TooLong(
+                f"The conversation has {len(prompt)} tokens{self._visual(pictures)}, and {whose} "
+                f"takes {self.context - 1} at most: begin a new chat, or shorten the message."
             )
         if sampling.max_tokens <= left:
             return Limits(self._stop, sampling.max_tokens, "length")

@@ -9,6 +9,7 @@ from collections import deque
 
 import mlx.core as mx
 
+from app.engine.memory import Memory
 from app.engine.prompt_reader import Caches, PromptReader
 from app.engine.sequence import Sequence
 from app.errors import EngineError
@@ -22,17 +23,20 @@ log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """All sequences that are being answered. `step` moves them on.
+    """All sequences that are being answered, those `memory` has room for. `step` moves them on.
 
     With `speculate`, one who writes alone guesses what it copies from the conversation.
     """
 
-    def __init__(self, llava: Llava, caches: Caches, *, chunk: int = CHUNK) -> None:
+    def __init__(self, llava: Llava, caches: Caches, memory: Memory, *, chunk: int = CHUNK) -> None:
         self.caches = caches
+        self.memory = memory
         self.speculate = True
         self._llava = llava
         self._chunk = chunk
         self._allowed = _allowed(llava)
+        self._waiting: deque[Sequence] = deque()  # for memory
+        self._reserved = 0  # bytes of keys and values that those being answered will take
         self._readers: deque[PromptReader] = deque()
         self._ahead: deque[PromptReader] = deque()  # of questions that nobody has asked yet
         self._decoder = Decoder(llava.network, self._allowed)
@@ -40,12 +44,13 @@ class Scheduler:
 
     @property
     def busy(self) -> bool:
-        return bool(self._readers or self._writers or self._ahead)
+        return bool(self._waiting or self._readers or self._writers or self._ahead)
 
     def figures(self) -> dict[str, float]:
         """Numbers for the metrics; reading them needs no MLX."""
         prefixes, features = self.caches.prefixes, self.caches.features
         return {
+            "waiting_for_memory": len(self._waiting),
             "reading": len(self._readers),
             "reading_ahead": len(self._ahead),
             "writing": len(self._writers),
@@ -54,6 +59,11 @@ class Scheduler:
             "prefix_cache_hits": prefixes.hits,
             "prefix_cache_tokens_reused": prefixes.reused_tokens,
             "picture_cache_bytes": features.nbytes,
+            "weights_bytes": self.memory.weights,
+            "conversation_bytes_allowed": self.memory.limit,
+            "conversation_bytes_reserved": self._reserved,
+            "memory_bytes": mx.get_active_memory(),
+            "memory_peak_bytes": mx.get_peak_memory(),
         }
 
     def add(self, sequence: Sequence) -> None:
@@ -62,7 +72,10 @@ class Scheduler:
             self._ahead.append(self._reader(sequence))
             return
         self._put_aside()
-        self._readers.append(self._reader(sequence))
+        self._waiting.append(sequence)
+        self._let_in()
+        if self._waiting:
+            sequence.wait(len(self._waiting))
 
     def step(self) -> None:
         """Let the cancelled go, read a piece of one prompt, write a token of each answer.
@@ -71,6 +84,7 @@ class Scheduler:
         """
         try:
             self._let_go()
+            self._let_in()
             if self._readers:
                 self._read(self._readers.popleft())
             if self._writers:
@@ -80,7 +94,33 @@ class Scheduler:
         except Exception as error:  # nobody knows in what state it left the batch
             self._trouble(self._disband(), error)
 
+    def _let_in(self) -> None:
+        """Begin with those for whom there is memory, in the order they came."""
+        before = len(self._waiting)
+        while self._waiting and self._has_room(self._waiting[0]):
+            self._readers.append(self._reader(self._waiting.popleft()))
+        if len(self._waiting) < before:
+            for place, sequence in enumerate(self._waiting, start=1):
+                sequence.wait(place)
+
+    def _has_room(self, sequence: Sequence) -> bool:
+        """Whoever is alone is let in: a conversation that is too long has been refused before."""
+        lengths = self._lengths()
+        return not lengths or self.memory.needed([*lengths, sequence.longest]) <= self.memory.limit
+
+    def _lengths(self) -> list[int]:
+        """What each of those who are being answered will come to, in tokens."""
+        readers = [reader for reader in self._ahead if reader.cache] + [*self._readers]
+        return [one.longest for one in (*(r.sequence for r in readers), *self._writers.values())]
+
+    def _make_room(self) -> None:
+        """The prefix cache has what is left by those who are being answered."""
+        self._reserved = self.memory.needed(self._lengths())
+        self.caches.prefixes.shrink(self.memory.limit - self._reserved)
+
     def _let_go(self) -> None:
+        waiting = [sequence for sequence in self._waiting if not sequence.cancelled]
+        self._waiting = deque(waiting)
         for readers in (self._readers, self._ahead):
             for reader in [reader for reader in readers if reader.sequence.cancelled]:
                 readers.remove(reader)
@@ -94,6 +134,7 @@ class Scheduler:
             reader.step()
             if reader.logits is None:
                 self._readers.append(reader)
+                self._make_room()  # now that it has what it knew of its beginning
                 return
             place = len(sequence.tokens)
             token = draw_one(reader.logits, sequence.sampler, place, self._allowed)
@@ -111,6 +152,7 @@ class Scheduler:
     def _read_ahead(self, reader: PromptReader) -> None:
         try:
             reader.step()
+            self._make_room()
         except Exception as error:
             self._ahead.remove(reader)
             log_failure(log, "a prompt could not be read ahead", error)
@@ -158,6 +200,7 @@ class Scheduler:
     def _keep(self, sequence: Sequence, cache: Cache) -> None:
         if cache:
             self.caches.prefixes.store(sequence.owner, sequence.all_keys, cache)
+        self._make_room()
 
     def _trouble(self, sequences: list[Sequence], error: Exception) -> None:
         """Begin anew with what was written, in freed memory; twice is once too often."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.engine.outbox import Outbox
 from app.errors import ChatError
-from app.messages import Delta, Finished, FinishReason, Picture, Reading, Usage
+from app.messages import Delta, Finished, FinishReason, Picture, Reading, Usage, Waiting
 from model.sampling import Sampler
 
 
@@ -69,6 +69,7 @@ class Sequence:
     detokenizer: Detokenizer
     outbox: Outbox
     ahead: bool = False
+    unseen_messages: int = 0  # of the conversation, that were left out
     started: float = field(default_factory=time.monotonic)
     tokens: list[int] = field(default_factory=list)
     finished: bool = False
@@ -87,9 +88,18 @@ class Sequence:
         """Prompt and answer so far, as the prefix cache knows them."""
         return [*self.keys, *self.tokens]
 
+    @property
+    def longest(self) -> int:
+        """Tokens of prompt and answer together, when it comes to its end."""
+        return len(self.ids) + (0 if self.ahead else self.limits.most)
+
     def cancel(self) -> None:
         """Nobody waits for it any more. May be called from any thread."""
         self.cancelled = True
+
+    def wait(self, place: int) -> None:
+        """Tell that others are to be answered first: there is no room for it yet."""
+        self.outbox.put(Waiting(place))
 
     def read(self, done: int) -> None:
         """Tell how much of the prompt has been read."""
@@ -131,4 +141,5 @@ class Sequence:
         seconds = self._newest - self._first
         written = len(self.tokens)
         speed = (written - 1) / seconds if written > 1 and seconds > 0 else 0.0
-        return Usage(len(self.ids), written, self._first - self.started, speed)
+        first = self._first - self.started
+        return Usage(len(self.ids), written, first, speed, self.unseen_messages)

@@ -15,7 +15,7 @@ from enum import Enum
 from app.controller import Controller
 from app.errors import ChatError, EngineError, InvalidRequest
 from app.failures import log_failure
-from app.messages import Delta, Event, Finished, Reading, Waiting
+from app.messages import Delta, Event, Finished, Reading, Shortened, Waiting
 
 FLUSH = 0.05  # seconds between two updates of a page; more often, browsers fall behind
 SHARE = 0.1  # of the time may go into drawing updates: long answers are drawn less often
@@ -42,6 +42,7 @@ class Answer:
     phase: Phase = Phase.READING
     place: int = 0
     read: float = 0.0  # share of the prompt
+    unseen: int = 0  # the oldest messages, which the model is not given any more
     text: str = ""
     error: str = ""
     done: bool = False
@@ -55,6 +56,8 @@ class Answer:
         match event:
             case Waiting(place=place):
                 self.phase, self.place = Phase.IN_LINE, place
+            case Shortened(messages=messages):
+                self.unseen = messages
             case Reading(done=done, total=total):
                 self.phase, self.read = Phase.READING, done / total if total else 0.0
             case Delta(text=text):

@@ -3,6 +3,7 @@
 Knows nothing of Gradio and engines beyond their status.
 """
 
+from collections.abc import Mapping
 from html import escape
 
 from app.controller import ControllerStatus
@@ -54,8 +55,25 @@ def _about(status: ControllerStatus) -> str:
         )
     else:
         said = f"<h2>{name}</h2><p>The model that answers here.</p>"
+    said += _memory(engine.figures)
     detail = f"<p>{escape(engine.detail)}</p>" if engine.state == "failed" else ""
     return said + detail + _HOW_TO_LOAD
+
+
+def _memory(figures: Mapping[str, float]) -> str:
+    """What the model takes and conversations may take, where the engine knows it."""
+    allowed = figures.get("conversation_bytes_allowed")
+    if not allowed:
+        return ""
+    weights, used = (figures.get(name, 0) for name in ("weights_bytes", "memory_bytes"))
+    return (
+        f"<p>Its weights take {_gigabytes(weights)}, conversations may take {_gigabytes(allowed)} "
+        f"(<code>--memory</code>). When this page was opened {_gigabytes(used)} were in use.</p>"
+    )
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.2f} GB" if size < 1e10 else f"{size / 1e9:.0f} GB"
 
 
 def empty_page(status: ControllerStatus) -> str:

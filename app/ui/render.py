@@ -18,7 +18,7 @@ SHOWN_TURNS = 60  # of a long conversation; earlier ones on request
 DRAWN_TEXTS = 256  # of finished answers, kept as HTML: each action draws all of a conversation
 _ENDINGS = {
     "length": "Cut at the length you set. Raise it in Settings and answer again.",
-    "context": "The model can't read a longer conversation than this. Start a new chat to go on.",
+    "context": "The model can't read more at once. Its next answer leaves out the oldest messages.",
     "cancelled": "Stopped.",
     "error": "The answer could not be finished. Answer again.",
     "interrupted": "Interrupted before it was finished. Answer again.",
@@ -44,7 +44,7 @@ def live(answer: Answer) -> str:
         said = f'<div class="answer" data-testid="answer">{render_markdown(answer.text)}</div>'
     return (
         '<article class="turn assistant running" data-testid="bot" aria-busy="true">'
-        f'<h2 class="unseen">Answer</h2>{said}</article>'
+        f'<h2 class="unseen">Answer</h2>{_left_out(answer.unseen)}{said}</article>'
     )
 
 
@@ -96,10 +96,22 @@ def _answer_turn(message: ChatMessage, busy: bool) -> str:
     return (
         f'<article class="turn assistant" data-testid="bot" data-message="{escape(message.id)}" '
         f'data-text="{escape(message.text)}"><h2 class="unseen">Answer</h2>'
+        f"{_left_out(message.usage.unseen_messages if message.usage else 0)}"
         f'<div class="answer" data-testid="answer">{_finished(message.text)}</div>'
         f"{_ending(message.finish_reason)}"
         f'<div class="tools">{_versions(message, busy)}'
         f"{icon_button('copy', 'Copy answer', 'copy')}{again}{stats(message.usage)}</div></article>"
+    )
+
+
+def _left_out(messages: int) -> str:
+    """That a long conversation's beginning is no longer what is answered."""
+    if not messages:
+        return ""
+    which = "message is" if messages == 1 else f"{messages} messages are"
+    return (
+        f'<p class="ending" data-testid="left-out">{icon("warn")}This conversation is longer than '
+        f"the model reads at once: its oldest {which} no longer seen by the model.</p>"
     )
 
 

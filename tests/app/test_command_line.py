@@ -103,9 +103,15 @@ def test_a_template_is_chosen_by_option_or_variable() -> None:
     assert read([], {})[0].template is None
 
 
+def test_memory_is_given_in_gigabytes() -> None:
+    assert read(["--memory", "2.5"], {})[0].memory == 2.5
+    assert read(["ask", "q"], {"LLAVA_CHAT_MEMORY": "0.5"})[0].memory == 0.5
+
+
 @pytest.mark.parametrize(
     ("line", "part"),
     [
+        ("--memory much", "not 'much'"),
         ("--port eighty", "not 'eighty'"),
         ("--port ٨٠", "a port is a number"),
         ("--port", "expected one argument"),

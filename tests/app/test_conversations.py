@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from app.controller import Controller
 from app.conversations import ChatSettings, Conversations
 from app.engine.echo import EchoEngine
 from app.errors import InvalidRequest, NotFound, PictureError
-from app.messages import Delta, Finished
+from app.messages import Delta, Finished, Shortened
 from app.store import Store
 
 pytestmark = pytest.mark.anyio
@@ -167,6 +168,34 @@ async def test_a_cancelled_task_keeps_what_it_said(store):
     task.cancel()
     await asyncio.wait([task])
     assert (await chats.open(ME, chat)).messages[1].finish_reason == "cancelled"
+
+
+class Forgetful(Kept):
+    """It has left out two messages."""
+
+    async def stream(self, request):
+        yield Shortened(2)
+        async for event in super().stream(request):
+            if isinstance(event, Finished):
+                event = Finished(event.reason, replace(event.usage, unseen_messages=2))
+            yield event
+
+
+async def test_it_is_kept_that_an_answer_did_not_see_all(store):
+    engine = Forgetful(delay=0.0)
+    chats = Conversations(store, Controller(engine))
+    for cut in (False, True):  # to its end, and stopped
+        chat = await chats.create(ME)
+        message = await chats.ask(ME, chat, "a b c d", [], PLAIN)
+        async with aclosing(chats.answer(ME, chat, message)) as events:
+            async for event in events:
+                if cut and isinstance(event, Delta):
+                    break
+        answer = (await chats.open(ME, chat)).messages[1]
+        assert answer.finish_reason == ("cancelled" if cut else "stop")
+        assert answer.usage is not None
+        assert answer.usage.unseen_messages == 2
+    assert all(request.shorten for request in engine.requests)
 
 
 async def test_settings_are_kept_and_reach_the_engine(chats, engine):

@@ -1,7 +1,8 @@
 """Random histories of conversations: every answer is that of a cold run alone, whatever was before.
 
 Turns are added, edited, regenerated and branched, answers stopped in the middle, pictures added
-and taken away, steps made to fail, by two people at once, over caches that are too small for all.
+and taken away, steps made to fail, by two people at once, in conversations that grow too long, over
+caches and a memory that are too small for all.
 """
 
 import random
@@ -13,6 +14,7 @@ import pytest
 
 from app.engine.catalogue import ALIASES, BUNDLED
 from app.engine.loading import bytes_per_token, serve
+from app.engine.memory import Memory
 from app.engine.outbox import Outbox
 from app.engine.preparation import Preparation
 from app.engine.scheduler import Scheduler
@@ -43,6 +45,8 @@ class Case:
     cold: Cold
     questions: int
     longest: int  # tokens of a prompt
+    context: int  # tokens; of longer prompts the beginning is left out
+    memory: int  # tokens of all who are answered at once, and of the prefix cache beside them
     room: int  # tokens that the prefix cache holds
     pictures: int  # that the feature cache holds
 
@@ -51,8 +55,10 @@ class Case:
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Random weights say something else after the least mistake; the bundled model's are real."""
     if request.param == "random":
-        return Case(Cold(write_speaker(tmp_path_factory.mktemp("histories"))), 60, 460, 900, 2)
-    return Case(Solo(Path(ALIASES[BUNDLED])), 42, 400, 1100, 2)
+        return Case(
+            Cold(write_speaker(tmp_path_factory.mktemp("histories"))), 60, 460, 320, 2000, 900, 2
+        )
+    return Case(Solo(Path(ALIASES[BUNDLED])), 42, 400, 290, 2000, 1100, 2)
 
 
 @dataclass
@@ -79,7 +85,7 @@ class People:
         else:
             chat.append(self._question())
         sampling = replace(self.chance.choice(SAMPLINGS), max_tokens=self.chance.randint(1, 9))
-        request = ChatRequest(tuple(chat), sampling, owner=owner)
+        request = ChatRequest(tuple(chat), sampling, owner=owner, shorten=True)
         if len(self.case.cold.prompt(request)[0]) > self.case.longest:
             chats[:] = [[]]
             return self.ask()
@@ -100,14 +106,18 @@ class History:
         self.chance = chance
         served = serve(case.cold.llava)
         self.preparation: Preparation = served.preparation
-        self.scheduler = Scheduler(case.cold.llava, served.scheduler.caches, chunk=24)
+        self.preparation.context = case.context
+        per_token = bytes_per_token(case.cold.llava)
+        memory = Memory(case.memory * per_token, per_token)
+        self.scheduler = Scheduler(case.cold.llava, served.scheduler.caches, memory, chunk=24)
         vars(self.scheduler)["_lookup"] = self._guesser
         caches = self.scheduler.caches
-        caches.prefixes.most_bytes = case.room * bytes_per_token(case.cold.llava)
+        caches.prefixes.most_bytes = case.room * per_token
         one = case.cold.features(PICTURES[0])
         caches.features.most_bytes = case.pictures * one.nbytes
         self.asked: list[tuple[ChatRequest, Sequence]] = []
         self.ahead: list[Sequence] = []
+        self.waited = 0  # steps with somebody who finds no room
         self.checked = 0  # entries of the prefix cache
 
     def happen(self, request: ChatRequest) -> None:
@@ -115,10 +125,13 @@ class History:
         if request.messages[-1].pictures and self.chance.random() < 0.5:
             self._read_ahead(request)
         sequence = self.preparation.prepare(request, Outbox())
-        self.scheduler.add(sequence)
+        # What is left out is as if it had never been said.
+        request = replace(request, messages=request.messages[sequence.unseen_messages :])
+        self.case.cold.answer(request)
         self.asked.append((request, sequence))
+        self.scheduler.add(sequence)
         for _ in range(self.chance.randint(0, 12)):
-            self.scheduler.step()
+            self.step()
         if self.chance.random() < 0.3:
             self.chance.choice(self.asked[-3:])[1].cancel()
         if self.chance.random() < 0.1:
@@ -130,7 +143,7 @@ class History:
         self.ahead.append(sequence)
         self.scheduler.add(sequence)
         for _ in range(self.chance.randint(0, 12)):
-            self.scheduler.step()
+            self.step()
         if self.chance.random() < 0.5:
             sequence.cancel()
 
@@ -147,7 +160,15 @@ class History:
 
     def end(self) -> None:
         while self.scheduler.busy:
-            self.scheduler.step()
+            self.step()
+
+    def step(self) -> None:
+        self.scheduler.step()
+        figures = self.scheduler.figures()
+        self.waited += figures["waiting_for_memory"] > 0
+        kept = self.scheduler.caches.prefixes.nbytes
+        reserved = figures["conversation_bytes_reserved"]
+        assert kept + reserved <= self.scheduler.memory.limit
 
     def check_prefixes(self) -> None:
         """What is kept for the next question is what a cold prefill makes."""
@@ -200,6 +221,8 @@ async def test_every_answer_is_that_of_a_cold_run_alone(case: Case) -> None:
     for _ in range(case.questions):
         history.happen(people.ask())
     history.end()
+    assert history.waited > 10
+    assert len([one for _, one in history.asked if one.unseen_messages]) > 3
     answered = [(request, sequence) for request, sequence in history.asked if sequence.finished]
     assert len(answered) > case.questions // 2
     assert any(sequence.retried for _, sequence in answered)

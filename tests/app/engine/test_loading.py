@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import pytest
@@ -41,7 +42,7 @@ def test_the_caches_are_bounded_by_the_model(checkpoint: Path) -> None:
 
 
 def test_the_template_can_be_chosen(checkpoint: Path) -> None:
-    def prompt(**chosen: str) -> str:
+    def prompt(**chosen: Any) -> str:
         template = loading.load(
             str(checkpoint), lambda _: None, **chosen
         ).preparation._llava.template

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from app.engine import MlxEngine, loading
 from app.engine.base import Watch
 from app.engine.mlx import STALLED_AFTER
 from app.errors import EngineError, InvalidRequest, NotReady
-from app.messages import Delta, Finished, Reading
+from app.messages import Delta, Finished, Reading, Shortened
 from model.errors import CheckpointError
 from tests.app.engine.model_thread import (
     Cold,
@@ -58,6 +59,20 @@ async def idle(engine: MlxEngine) -> None:
         if not any(figures[what] for what in ("reading", "writing", "reading_ahead")):
             return
         await asyncio.sleep(0.002)
+
+
+async def test_a_shortened_conversation_is_said_to_be_before_and_after_its_answer(
+    engine: MlxEngine, cold: Cold
+) -> None:
+    turns = [words for number in range(12) for words in (f"question {number} " * 3, "so")]
+    request = replace(ask(*turns, "the last one"), shorten=True)
+    events = await collect(engine, request)
+    told = events[0]
+    assert isinstance(told, Shortened)
+    assert finished(events).usage.unseen_messages == told.messages > 0
+    seen = replace(request, messages=request.messages[told.messages :], shorten=False)
+    assert text(events) == cold.answer(seen)[0]
+    assert not any(isinstance(event, Shortened) for event in await collect(engine, ask("hi")))
 
 
 async def test_an_answer_is_that_of_a_cold_run(engine: MlxEngine, cold: Cold) -> None:

@@ -1,14 +1,18 @@
 """What a request becomes before the model sees it, with a real tokenizer and template."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from app.engine.feature_cache import FeatureCache
+from app.engine.memory import Memory
 from app.engine.outbox import Outbox
 from app.engine.preparation import Preparation
 from app.engine.sequence import Sequence
-from app.errors import InvalidRequest
-from app.messages import ChatRequest, Message
+from app.errors import InvalidRequest, TooLong
+from app.messages import ChatRequest, Message, Sampling
 from tests.app.engine.model_thread import Cold, ask, picture, write_speaker
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +33,7 @@ def features() -> FeatureCache:
 
 @pytest.fixture
 def preparation(cold: Cold, features: FeatureCache) -> Preparation:
-    return Preparation(cold.llava, features)
+    return Preparation(cold.llava, features, Memory(10**9, 1000))
 
 
 def prepare(preparation: Preparation, request: ChatRequest) -> Sequence:
@@ -131,6 +135,32 @@ async def test_a_prompt_that_leaves_room_for_one_token_is_taken(preparation: Pre
         words += 1
     assert sequence.limits.most in (1, 2)
     assert len(sequence.ids) + sequence.limits.most == CONTEXT
+
+
+async def test_a_conversation_that_may_be_shortened_leaves_out_whole_turns(
+    cold: Cold, preparation: Preparation
+) -> None:
+    turns: list[Any] = []
+    for number in range(12):
+        turns += [(f"question {number} with some more words", [RED, BLUE]), "an answer to it"]
+    system = Message("system", "Be brief.")
+    asked = ask(*turns, ("the last one", [RED]), max_tokens=40).messages
+    request = ChatRequest((system, *asked), Sampling(0.0, max_tokens=40), shorten=True)
+    with pytest.raises(TooLong, match=r"and the model takes 511 at most"):
+        prepare(preparation, replace(request, shorten=False))
+    sequence = prepare(preparation, request)
+    assert 0 < sequence.unseen_messages < 24
+    kept = replace(request, messages=(system, *asked[sequence.unseen_messages :]), shorten=False)
+    assert sequence.ids == prepare(preparation, kept).ids == cold.prompt(kept)[0]
+    assert [one.length for one in sequence.pictures] == [PATCHES] * len(kept.pictures)
+    assert sequence.limits.most == 40
+    assert sequence.limits.reason == "length"
+
+
+async def test_a_last_question_that_is_too_long_alone_is_refused(preparation: Preparation) -> None:
+    request = replace(ask("hi", "hello", "how long " * 100), shorten=True)
+    with pytest.raises(TooLong, match="shorten the message"):
+        prepare(preparation, request)
 
 
 async def test_a_form_that_the_template_has_not_is_refused(preparation: Preparation) -> None:

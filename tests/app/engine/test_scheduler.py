@@ -33,7 +33,8 @@ class Bench:
         served = serve(cold.llava)
         self.cold = cold
         self.preparation: Preparation = served.preparation
-        self.scheduler = Scheduler(cold.llava, served.scheduler.caches, chunk=chunk)
+        caches, memory = served.scheduler.caches, served.scheduler.memory
+        self.scheduler = Scheduler(cold.llava, caches, memory, chunk=chunk)
         self.prefixes = self.scheduler.caches.prefixes
 
     def add(self, request: ChatRequest) -> Sequence:

@@ -10,7 +10,7 @@ from app.controller import Controller
 from app.engine.base import EngineStatus
 from app.engine.echo import EchoEngine
 from app.errors import EngineError, InvalidRequest
-from app.messages import ChatRequest, Delta, Event, Finished, Message, Reading, Waiting
+from app.messages import ChatRequest, Delta, Event, Finished, Message, Reading, Shortened, Waiting
 from app.ui import answers as module
 from app.ui.answers import Answer, Answers, Phase
 
@@ -66,6 +66,8 @@ async def test_phases_are_what_the_events_say() -> None:
     answer = Answer("o", "c")
     answer.take(Waiting(3))
     assert (answer.phase, answer.place) == (Phase.IN_LINE, 3)
+    answer.take(Shortened(4))
+    assert answer.unseen == 4
     answer.take(Reading(1, 4))
     assert (answer.phase, answer.read) == (Phase.READING, 0.25)
     answer.take(Reading())

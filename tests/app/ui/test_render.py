@@ -83,6 +83,15 @@ def test_a_long_conversation_shows_its_end_and_the_rest_on_request() -> None:
     assert "question 4." in thread(messages, busy=False, everything=True)
 
 
+def test_it_is_said_that_the_oldest_messages_are_no_longer_seen() -> None:
+    said = "oldest 4 messages are no longer seen by the model"
+    kept = replace(SAID, usage=Usage(10, 42, unseen_messages=4))
+    assert said in thread([ASKED, kept], busy=False)
+    assert said in live(Answer("o", "c", Phase.READING, unseen=4))
+    assert said in live(Answer("o", "c", Phase.WRITING, text="so", unseen=4))
+    assert "no longer seen" not in thread([ASKED, SAID], busy=False)
+
+
 def test_figures_are_told_where_there_are_any() -> None:
     assert "42 tokens · 61 tok/s · first token 0.31 s" in stats(Usage(10, 42, 0.31, 61.4))
     assert "1 token · first token 0.20 s" in stats(Usage(10, 1, 0.2, 0.0))
@@ -146,6 +155,13 @@ def test_pocket_says_what_it_is_and_how_a_full_llava_is_loaded() -> None:
     assert "tiny" in empty_page(status())
     assert "tiny" in badge(status())
     assert "--model llava-1.5-7b" in badge(status())
+
+
+def test_the_card_tells_the_memory_where_the_engine_knows_it() -> None:
+    figures = {"conversation_bytes_allowed": 2e9, "weights_bytes": 14e9, "memory_bytes": 14.5e9}
+    said = badge(status(figures=figures))
+    assert "weights take 14 GB, conversations may take 2.00 GB" in said
+    assert "--memory" not in badge(status())
 
 
 def test_another_model_is_not_called_tiny() -> None:
