@@ -79,6 +79,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     options.add("api-key", "bearer key for the HTTP API", metavar="KEY")
     memory_help = "gigabytes that conversations may take beside the model"
     options.add("memory", memory_help, type=_gigabytes, metavar="GB")
+    kv_help = "8 or 4: quantise the keys and values of conversations, for long ones"
+    options.add("kv-bits", kv_help, type=_bits, metavar="BITS")
     options.add("data-dir", "folder of conversations", default_data_dir(), type=_folder)
     _add_ask(parser)
     return parser
@@ -119,6 +121,12 @@ def _gigabytes(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"give a number of gigabytes, not '{text}'") from None
+
+
+def _bits(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"give 8 or 4, not '{text}'")
+    return int(text)
 
 
 def _hosts(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import platformdirs
 from app.errors import SettingsError
 
 ENGINES = ("mlx", "openai", "echo")
+KV_BITS = (8, 4)
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 EVERY_ADDRESS = frozenset(("0.0.0.0", "::"))  # noqa: S104 - told apart, not bound
 _MOST_MEMORY = 1e6  # GB: more is a slip of the keyboard
@@ -56,6 +57,7 @@ class Settings:
     engine: str = "mlx"
     base_url: str | None = None
     memory: float | None = None  # GB
+    kv_bits: int | None = None
     data_dir: Path = field(default_factory=default_data_dir)
 
     def __post_init__(self) -> None:
@@ -95,12 +97,18 @@ def _check_engine(settings: Settings) -> None:
 
 
 def _check_model_options(settings: Settings) -> None:
-    given = {"template": settings.template, "memory": settings.memory}
+    given: dict[str, object] = {
+        "template": settings.template,
+        "memory": settings.memory,
+        "kv-bits": settings.kv_bits,
+    }
     for name, value in given.items():
         if value is not None and settings.engine != "mlx":
             raise SettingsError(f"--{name} is for --engine mlx, and this is {settings.engine}.")
     if settings.memory is not None and not 0 < settings.memory < _MOST_MEMORY:
         raise SettingsError("--memory is a number of gigabytes above 0.")
+    if settings.kv_bits not in (None, *KV_BITS):
+        raise SettingsError("--kv-bits is 8 or 4; without it keys and values are not quantised.")
 
 
 def _check_base_url(settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """Reads prompts in chunks and writes answers token by token, several rows at once.
 
-On top of mlx-lm's decoders and key-value caches. Knows nothing of text, requests or threads: all of
+On top of mlx-lm's decoders. Knows nothing of text, requests or threads: all of
 it runs on the thread that calls it.
 
 Letters: B rows, T tokens, D text width, V vocabulary, P visual tokens of a picture.
@@ -8,24 +8,17 @@ Letters: B rows, T tokens, D text width, V vocabulary, P visual tokens of a pict
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import mlx.core as mx
-from mlx import nn
 from mlx_lm.models.cache import BatchKVCache, KVCache
 
+from model.kv_cache import Cache, Packing, new_cache
 from model.network import LlavaNetwork
 from model.prompt_lookup import PromptLookup
 from model.sampling import GREEDY, Sampler, draw, draw_one
 
-Cache: TypeAlias = list[KVCache]  # keys and values of one row, by layer
-
 CHUNK = 256  # tokens of a prompt that are read at once
-
-
-def new_cache(language_model: nn.Module) -> Cache:
-    """An empty cache. Plain for sliding windows too, which the mask keeps: so it can be cut."""
-    return [KVCache() for _ in language_model.layers]
 
 
 class Prefill:
@@ -102,10 +95,10 @@ class Decoder:
             self._cache = row.cache
         elif len(self.rows) == 1:
             pairs = zip(self._cache, row.cache, strict=True)
-            self._cache = [BatchKVCache.merge(pair) for pair in pairs]
+            self._cache = [pair[0].merge(pair) for pair in pairs]
         else:
             for batch, one in zip(self._cache, row.cache, strict=True):
-                batch.extend(BatchKVCache.merge([one]))
+                batch.extend(one.merge([one]))
         self.rows.append(row)
         self._next = mx.concatenate([self._next, mx.array([row.last], mx.int32)])
         if len(self.rows) > 1:
@@ -211,12 +204,13 @@ def generate(
     sampler: Sampler = GREEDY,
     stop: Collection[int] = (),
     most: int = 512,
+    packing: Packing | None = None,
 ) -> Iterator[int]:
     """The tokens of one answer to `ids` (an image id for each visual token), without the stop.
 
-    `visual` is `[P, D]` for each picture, in order.
+    `visual` is `[P, D]` for each picture, in order; `packing` quantises keys and values.
     """
-    cache = new_cache(network.language_model)
+    cache = new_cache(network.language_model, packing)
     prefill = Prefill(network, network.embed(mx.array(list(ids)), visual), cache)
     while prefill.logits is None:
         prefill.step()

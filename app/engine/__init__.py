@@ -31,7 +31,8 @@ def create_engine(settings: Settings) -> Engine:
     if settings.template not in (None, OWN, *TEMPLATES):
         raise SettingsError(f"--template is one of {', '.join((*TEMPLATES, OWN))}.")
     memory = None if settings.memory is None else int(settings.memory * GB)
-    return MlxEngine(names, partial(_load, source, template=settings.template, memory=memory))
+    load = partial(_load, template=settings.template, memory=memory, kv_bits=settings.kv_bits)
+    return MlxEngine(names, partial(load, source))
 
 
 def _load(source: str, watch: Watch, **how: Any) -> "Loaded":

@@ -24,6 +24,7 @@ from app.engine.prompt_reader import Caches
 from app.engine.scheduler import Scheduler
 from model.errors import CheckpointError
 from model.generation import CHUNK, generate
+from model.kv_cache import Packing, packing_for, token_bytes
 from model.llava import Llava
 from model.sampling import allowed_tokens
 from model.weights import stored_tensors
@@ -45,12 +46,17 @@ class Loaded:
 
 
 def load(
-    source: str, watch: Watch, *, template: str | None = None, memory: int | None = None
+    source: str,
+    watch: Watch,
+    *,
+    template: str | None = None,
+    memory: int | None = None,
+    kv_bits: int | None = None,
 ) -> Loaded:
     """Load a checkpoint from a folder or repository. Raises CheckpointError, TemplateError.
 
     `watch` is given what tells the progress, which may be called from any thread; `memory` bytes
-    are for the keys and values of conversations.
+    are for the keys and values of conversations, which `kv_bits` quantises.
     """
     begun = time.monotonic()
     _set_up_mlx()
@@ -58,35 +64,29 @@ def load(
         with suppress(CheckpointError):  # what is wrong is said by the loading itself
             watch(_progress(Path(source)))
     llava = model.load(source, template=template)
-    loaded = serve(llava, memory)
+    loaded = serve(llava, memory, kv_bits)
     _warm_up(llava)
     log.info("loaded %s in %.1f s", llava.name, time.monotonic() - begun)
     return loaded
 
 
-def serve(llava: Llava, limit: int | None = None) -> Loaded:
-    """Caches and scheduler for a model; `limit` bytes are for keys and values."""
-    memory = _memory(llava, limit)
+def serve(llava: Llava, limit: int | None = None, kv_bits: int | None = None) -> Loaded:
+    """Caches and scheduler for a model; `limit` bytes are for keys and values of `kv_bits`."""
+    packing = packing_for(llava.config.text, kv_bits) if kv_bits else None
+    memory = _memory(llava, limit, packing)
     context = llava.config.context_length * memory.per_token
     features = FeatureCache(PICTURES * llava.visual_tokens * llava.config.text["hidden_size"] * 4)
-    caches = Caches(PrefixCache(CONVERSATIONS * context), features)
+    caches = Caches(PrefixCache(CONVERSATIONS * context), features, packing)
     chunk = CHUNK if on_cpu() else GPU_CHUNK
     scheduler = Scheduler(llava, caches, memory, chunk=chunk)
     return Loaded(scheduler, Preparation(llava, features, memory))
 
 
-def bytes_per_token(llava: Llava) -> int:
-    """What the keys and values of one token take."""
-    text = llava.config.text
-    values = 2 * text["num_hidden_layers"] * text["num_key_value_heads"] * text["head_dim"]
-    embedded = llava.network.embed(mx.array([0]))  # of the type that everything is computed in
-    return int(values) * embedded.dtype.size
-
-
-def _memory(llava: Llava, limit: int | None) -> Memory:
+def _memory(llava: Llava, limit: int | None, packing: Packing | None) -> Memory:
     """What conversations may take. Raises CheckpointError where that is next to nothing."""
     weights = tree_reduce(lambda size, array: size + array.nbytes, llava.network.parameters(), 0)
-    per_token = bytes_per_token(llava)
+    embedded = llava.network.embed(mx.array([0]))  # of the type that everything is computed in
+    per_token = token_bytes(llava.config.text, embedded.dtype, packing)
     least = (min(LEAST_TOKENS, llava.config.context_length) + STEP) * per_token
     if limit is not None and limit < least:
         raise CheckpointError(

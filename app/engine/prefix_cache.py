@@ -6,13 +6,14 @@ bytes; what was not used for longest goes first. Used on the model thread only.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import count
 
 import mlx.core as mx
 from mlx_lm.models.cache import KVCache
 
-from model.generation import Cache
+from model.kv_cache import Cache
 
 BLOCK = 32  # keys that are compared by one hash; less in common isn't worth a look
 MOST_ENTRIES = 64
@@ -137,7 +138,7 @@ def _common(entry: _Entry, keys: tuple[int, ...], hashes: list[int]) -> int:
 
 def _beginning(layer: KVCache, length: int) -> KVCache:
     """The first tokens of a layer's keys and values, shared until the first write copies them."""
-    piece = KVCache()
+    piece = copy(layer)
     piece.keys = layer.keys[..., :length, :]
     piece.values = layer.values[..., :length, :]
     piece.offset = length

@@ -11,16 +11,18 @@ import mlx.core as mx
 from app.engine.feature_cache import FeatureCache
 from app.engine.prefix_cache import PrefixCache
 from app.engine.sequence import PromptPicture, Sequence
-from model.generation import CHUNK, Cache, Prefill, new_cache
+from model.generation import CHUNK, Prefill
+from model.kv_cache import Cache, Packing, new_cache
 from model.llava import Llava
 
 
 @dataclass(frozen=True, slots=True)
 class Caches:
-    """What is known of earlier prompts and pictures."""
+    """What is known of earlier prompts and pictures; `packing` is that of all keys and values."""
 
     prefixes: PrefixCache
     features: FeatureCache
+    packing: Packing | None = None
 
     def clear(self) -> None:
         self.prefixes.clear()
@@ -76,7 +78,7 @@ class PromptReader:
         # question, where nothing is written.
         most = len(keys) if self.sequence.ahead else len(keys) - 1
         known, self._known = self._caches.prefixes.fetch(self.sequence.owner, keys, most)
-        return known or new_cache(self._llava.network.language_model)
+        return known or new_cache(self._llava.network.language_model, self._caches.packing)
 
     def _unread(self) -> list[PromptPicture]:
         """The pictures of which visual tokens are still to be read."""

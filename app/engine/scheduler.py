@@ -14,7 +14,8 @@ from app.engine.prompt_reader import Caches, PromptReader
 from app.engine.sequence import Sequence
 from app.errors import EngineError
 from app.failures import log_failure
-from model.generation import CHUNK, Cache, Decoder, Row
+from model.generation import CHUNK, Decoder, Row
+from model.kv_cache import Cache
 from model.llava import Llava
 from model.prompt_lookup import PromptLookup
 from model.sampling import allowed_tokens, draw_one

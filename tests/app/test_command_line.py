@@ -103,6 +103,11 @@ def test_a_template_is_chosen_by_option_or_variable() -> None:
     assert read([], {})[0].template is None
 
 
+def test_keys_and_values_are_quantised_by_option_or_variable() -> None:
+    assert read(["--kv-bits", "8"], {})[0].kv_bits == 8
+    assert read(["ask", "q"], {"LLAVA_CHAT_KV_BITS": "4"})[0].kv_bits == 4
+
+
 def test_memory_is_given_in_gigabytes() -> None:
     assert read(["--memory", "2.5"], {})[0].memory == 2.5
     assert read(["ask", "q"], {"LLAVA_CHAT_MEMORY": "0.5"})[0].memory == 0.5
@@ -112,6 +117,8 @@ def test_memory_is_given_in_gigabytes() -> None:
     ("line", "part"),
     [
         ("--memory much", "not 'much'"),
+        ("--kv-bits x", "give 8 or 4, not 'x'"),
+        ("--kv-bits 5", "--kv-bits is 8 or 4"),
         ("--port eighty", "not 'eighty'"),
         ("--port ٨٠", "a port is a number"),
         ("--port", "expected one argument"),

@@ -7,7 +7,8 @@ import mlx.core as mx
 import pytest
 
 from model.config import LlavaConfig
-from model.generation import Decoder, Prefill, Row, generate, new_cache
+from model.generation import Decoder, Prefill, Row, generate
+from model.kv_cache import new_cache
 from model.network import LlavaNetwork
 from model.prompt_lookup import PromptLookup
 from model.sampling import GREEDY, Sampler, allowed_tokens, draw_one

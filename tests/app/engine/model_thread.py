@@ -25,6 +25,7 @@ from app.messages import (
     Sampling,
 )
 from model.generation import generate
+from model.kv_cache import Packing
 from model.llava import Llava
 from model.prompt import expand
 from model.sampling import GREEDY, Sampler, allowed_tokens, draw_one
@@ -161,9 +162,19 @@ class Cold:
 class Solo(Cold):
     """Answers a request alone, by a prefill into an empty cache and plain steps after it."""
 
+    def __init__(self, folder: Path, packing: Packing | None = None) -> None:
+        super().__init__(folder)
+        self.packing = packing
+
     def _tokens(
         self, ids: Sequence[int], visual: Sequence[mx.array], sampler: Sampler
     ) -> Iterator[int]:
         return generate(
-            self.llava.network, ids, visual, self._allowed, sampler=sampler, most=MOST_TOKENS
+            self.llava.network,
+            ids,
+            visual,
+            self._allowed,
+            sampler=sampler,
+            most=MOST_TOKENS,
+            packing=self.packing,
         )

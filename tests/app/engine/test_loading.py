@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from app.engine import loading
+from app.engine.catalogue import ALIASES, BUNDLED
 from model.conversation import get_template
 from model.errors import CheckpointError, TemplateError
+from model.kv_cache import Packing
 from tests.app.engine.model_thread import Cold, write_speaker
 
 
@@ -35,9 +37,10 @@ def test_the_progress_of_loading_goes_from_nothing_to_all(checkpoint: Path) -> N
 
 def test_the_caches_are_bounded_by_the_model(checkpoint: Path) -> None:
     llava = Cold(checkpoint).llava
-    caches = loading.serve(llava).scheduler.caches
-    assert loading.bytes_per_token(llava) == 2 * 2 * 48 * 4  # keys and values, layers, width, bytes
-    assert caches.prefixes.most_bytes == 8 * 512 * loading.bytes_per_token(llava)
+    scheduler = loading.serve(llava).scheduler
+    caches = scheduler.caches
+    assert scheduler.memory.per_token == 2 * 2 * 48 * 4  # keys and values, layers, width, bytes
+    assert caches.prefixes.most_bytes == 8 * 512 * scheduler.memory.per_token
     assert caches.features.most_bytes == 64 * llava.encode_picture(Image.new("RGB", (9, 9))).nbytes
 
 
@@ -52,6 +55,16 @@ def test_the_template_can_be_chosen(checkpoint: Path) -> None:
     assert prompt(template="llava_v0") == old != prompt()
     with pytest.raises(TemplateError, match="no chat template of its own"):
         loading.load(str(checkpoint), lambda _: None, template="chat_template")
+
+
+def test_keys_and_values_are_quantised_where_that_is_asked_for(checkpoint: Path) -> None:
+    with pytest.raises(CheckpointError, match="heads have 12 values"):
+        loading.load(str(checkpoint), lambda _: None, kv_bits=8)
+    plain = loading.load(ALIASES[BUNDLED], lambda _: None).scheduler
+    eight = loading.load(ALIASES[BUNDLED], lambda _: None, kv_bits=8).scheduler
+    assert eight.caches.packing == Packing(8, 32)
+    assert eight.memory.per_token == plain.memory.per_token * (1 / 4 + 1 / 16)
+    assert eight.caches.prefixes.most_bytes < plain.caches.prefixes.most_bytes
 
 
 def test_a_folder_without_a_model_is_said_in_a_sentence(tmp_path: Path) -> None:

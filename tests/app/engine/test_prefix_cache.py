@@ -6,7 +6,7 @@ import mlx.core as mx
 from mlx_lm.models.cache import KVCache
 
 from app.engine.prefix_cache import BLOCK, PrefixCache
-from model.generation import Cache
+from model.kv_cache import Cache
 
 LAYERS = 2
 TOKEN_BYTES = LAYERS * 2 * 2 * 4  # layers, keys and values, 2 numbers each
