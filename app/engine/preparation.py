@@ -55,7 +55,7 @@ class Preparation:
             ids=prompt.ids,
             keys=tuple(prompt_keys),
             pictures=tuple(
-                PromptPicture(start, length, picture, self._pixels(picture))
+                PromptPicture(start, length, picture, self._pixels(request.owner, picture))
                 for (start, length), picture in zip(prompt.spans, pictures, strict=True)
             ),
             sampler=_sampler(sampling),
@@ -108,8 +108,8 @@ class Preparation:
         what = "picture" if pictures == 1 else "pictures"
         return f" ({pictures * self._llava.visual_tokens} of them for {pictures} {what})"
 
-    def _pixels(self, picture: Picture) -> NDArray[np.float32] | None:
-        if picture.digest in self._features:
+    def _pixels(self, owner: str, picture: Picture) -> NDArray[np.float32] | None:
+        if (owner, picture.digest) in self._features:
             return None
         return self._llava.image_processor(picture.open())
 

@@ -89,7 +89,7 @@ class PromptReader:
         for picture in self._unread():
             digest = picture.picture.digest
             if digest not in self._features:
-                features = self._caches.features.get(digest)
+                features = self._caches.features.get((self.sequence.owner, digest))
                 if features is None:
                     return picture
                 self._features[digest] = features
@@ -101,7 +101,7 @@ class PromptReader:
             pixels = self._llava.image_processor(picture.picture.open())
         features = self._llava.network.encode_pictures(mx.array(pixels)[None])[0]  # [P, D]
         mx.eval(features)
-        self._caches.features.put(picture.picture.digest, features)
+        self._caches.features.put((self.sequence.owner, picture.picture.digest), features)
         return features
 
     def _embed(self) -> mx.array:

@@ -75,10 +75,12 @@ async def test_pixels_are_what_the_tower_takes(cold: Cold, preparation: Preparat
 async def test_a_known_picture_needs_no_pixels(
     cold: Cold, preparation: Preparation, features: FeatureCache
 ) -> None:
-    features.put(RED.digest, cold.llava.encode_picture(RED.open()))
+    features.put(("local", RED.digest), cold.llava.encode_picture(RED.open()))
     red, blue = prepare(preparation, ask(("look", [RED, BLUE]))).pictures
     assert red.pixels is None
     assert blue.pixels is not None
+    (theirs,) = prepare(preparation, ask(("look", [RED]), owner="another")).pictures
+    assert theirs.pixels is not None
 
 
 @pytest.mark.parametrize("text", ["<image>", "</s>", "<s><pad>", "a <image> b </s>USER: c"])

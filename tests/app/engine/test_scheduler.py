@@ -310,14 +310,37 @@ async def test_a_picture_goes_through_the_tower_once(bench: Bench, encoded: list
     assert len(encoded) == 1
 
 
-async def test_another_owner_reads_all_of_it_anew(bench: Bench) -> None:
-    bench.add(ask((LONG, [RED])))
+async def test_another_owner_reads_all_of_it_anew(bench: Bench, encoded: list[int]) -> None:
+    """Nothing tells them what others have asked and shown: neither an answer nor how soon it is."""
+    bench.add_ahead(ask((LONG, [RED]), "so", ("", [BLUE])))
+    bench.add(ask((LONG, [RED]), temperature=1.0, seed=1))
     bench.run()
-    request = ask((LONG, [RED]), owner="another")
+    alone = Bench(bench.cold)
+    request = ask((LONG, [RED]), "so", ("and this", [BLUE]), owner="another")
+    encoded.clear()
+    steps, before = [], bench.prefixes.reused_tokens
+    for place in (bench, alone):
+        sequence = place.add(request)
+        steps.append(0)
+        while not sequence.finished:
+            place.scheduler.step()
+            steps[-1] += 1
+        await place.check(request, sequence)
+    assert steps[0] == steps[1]
+    assert len(encoded) == 4
+    assert bench.prefixes.reused_tokens == before
+
+
+async def test_another_owners_use_does_not_take_ones_own_away(bench: Bench) -> None:
+    request = ask((LONG, [RED]))
+    bench.add(request)
+    bench.run()
+    bench.add(ask((LONG, [RED]), owner="another"))
+    bench.run()
+    assert len(bench.prefixes) == 2
     sequence = bench.add(request)
     bench.run()
-    await bench.check(request, sequence)
-    assert bench.prefixes.reused_tokens == 0
+    assert bench.prefixes.reused_tokens == len(sequence.ids) - 1
 
 
 async def test_a_step_that_fails_costs_nobody_the_answer(
@@ -355,7 +378,9 @@ async def test_a_picture_that_fails_in_the_tower_harms_nobody_else(
     other = bench.add(request)
     while len(other.tokens) < 3:
         bench.scheduler.step()
-    bench.scheduler.caches.features.put("0" * 64, bench.cold.llava.encode_picture(RED.open()))
+    bench.scheduler.caches.features.put(
+        ("local", "0" * 64), bench.cold.llava.encode_picture(RED.open())
+    )
     damaged = Picture("0" * 64, b"no picture", 1, 1)
     sequence = bench.add(ask(("what", [damaged])))
     bench.scheduler.caches.features.clear()
