@@ -81,6 +81,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     options.add("memory", memory_help, type=_gigabytes, metavar="GB")
     kv_help = "8 or 4: quantise the keys and values of conversations, for long ones"
     options.add("kv-bits", kv_help, type=_bits, metavar="BITS")
+    draft_help = "a small model of the same vocabulary that guesses ahead"
+    options.add("draft-model", draft_help, metavar="M")
     options.add("data-dir", "folder of conversations", default_data_dir(), type=_folder)
     _add_ask(parser)
     return parser

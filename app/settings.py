@@ -58,6 +58,7 @@ class Settings:
     base_url: str | None = None
     memory: float | None = None  # GB
     kv_bits: int | None = None
+    draft_model: str | None = None
     data_dir: Path = field(default_factory=default_data_dir)
 
     def __post_init__(self) -> None:
@@ -101,6 +102,7 @@ def _check_model_options(settings: Settings) -> None:
         "template": settings.template,
         "memory": settings.memory,
         "kv-bits": settings.kv_bits,
+        "draft-model": settings.draft_model,
     }
     for name, value in given.items():
         if value is not None and settings.engine != "mlx":

@@ -13,7 +13,9 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import BatchKVCache, KVCache
 
+from model.draft import Draft
 from model.kv_cache import Cache, Packing, new_cache
+from model.language_model import head
 from model.network import LlavaNetwork
 from model.prompt_lookup import PromptLookup
 from model.sampling import GREEDY, Sampler, draw, draw_one
@@ -49,14 +51,8 @@ class Prefill:
         mx.eval([(layer.keys, layer.values) for layer in self.cache])
         self.done += piece.shape[1]
         if self.done == self.total:
-            self.logits = self._head(hidden[:, -1])
-
-    def _head(self, hidden: mx.array) -> mx.array:
-        """The vocabulary's product, for one position: for all it costs as much as some layers."""
-        model = self._language_model
-        if model.args.tie_word_embeddings:
-            return model.model.embed_tokens.as_linear(hidden)
-        return model.lm_head(hidden)
+            # For one position: for all it costs as much as some layers.
+            self.logits = head(self._language_model, hidden[:, -1])
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +60,8 @@ class Row:
     """One answer being written: `last`, its newest token, goes in next; `cache` holds all before.
 
     `written` counts the answer's tokens so far, `last` among them: its next draw goes on there.
-    With a `lookup` of all tokens until `last`, several may come in one step while it is alone.
+    With a `lookup` or a `draft` of all tokens until `last`, several may come in one step while it
+    is alone; the lookup is asked first, for its guesses cost nothing.
     """
 
     cache: Cache
@@ -72,6 +69,7 @@ class Row:
     written: int
     sampler: Sampler = GREEDY
     lookup: PromptLookup | None = None
+    draft: Draft | None = None
     fresh: bool = field(default=True, init=False)  # nothing of it has gone in yet
 
 
@@ -107,38 +105,44 @@ class Decoder:
 
     def step(self) -> list[tuple[Row, int]]:
         """Each row's next tokens; a row that has just joined has none yet."""
-        guess = self._guess()
-        return self._check(guess) if guess else self._write()
+        guess = next(self._guesses(), None)
+        return self._write() if guess is None else self._check(*guess)
 
-    def _guess(self) -> list[int]:
-        """What a row alone may go on with after its next token, if that one was guessed too."""
+    def _guesses(self) -> Iterator[tuple[PromptLookup | Draft, mx.array]]:
+        """What a row alone may go on with after its next token, `[T]`, and who guesses it."""
         row = self.rows[0]
-        if len(self.rows) > 1 or row.fresh or row.lookup is None:
-            return []
-        next_one, *guess = row.lookup.guess() or [-1]
-        # To look costs the step's head start, so it is done only where there is a guess.
-        return guess if guess and self._next.item() == next_one else []
+        if len(self.rows) > 1 or row.fresh:
+            return
+        if row.lookup is not None:
+            next_one, *guess = row.lookup.guess() or [-1]
+            # To look costs the step's head start, so it is done only where there is a guess.
+            if guess and self._next.item() == next_one:
+                yield row.lookup, mx.array(guess, mx.int32)
+        if row.draft is not None:
+            drafted = row.draft.guess(self._next)
+            if drafted is not None:
+                yield row.draft, drafted
 
-    def _check(self, guess: list[int]) -> list[tuple[Row, int]]:
+    def _check(self, guesser: PromptLookup | Draft, guess: mx.array) -> list[tuple[Row, int]]:
         """Put a guess in at once; what the row would have drawn by itself is right.
 
         Each draw depends on its logits, seed and place alone, so the tokens are those of single
         steps, and so is their distribution.
         """
         row = self.rows[0]
-        first: Any = self._next.item()
-        inputs: list[int] = [first, *guess]
-        logits = self._network(mx.array([inputs], mx.int32), cache=self._cache)[0]  # [guess + 1, V]
-        places = [row.written + 1 + place for place in range(len(inputs))]
-        drawn = draw(logits, [row.sampler] * len(inputs), places, self._allowed).astype(mx.int32)
+        inputs = mx.concatenate([self._next, guess])  # [T + 1]
+        logits = self._network(inputs[None], cache=self._cache)[0]  # [T + 1, V]
+        places = [row.written + 1 + place for place in range(inputs.size)]
+        drawn = draw(logits, [row.sampler] * inputs.size, places, self._allowed).astype(mx.int32)
+        mx.eval(inputs, drawn)
+        given: Any = inputs.tolist()
         tokens: Any = drawn.tolist()
-        right = _same(tokens, guess)
+        right = _same(tokens, given[1:])
         for layer in self._cache:
-            layer.trim(len(guess) - right)
+            layer.trim(guess.size - right)
         self._next = drawn[right : right + 1]
-        written = [(row, token) for token in inputs[: right + 1] if _goes_out(row, token)]
-        if row.lookup is not None:
-            row.lookup.learn(len(guess), right)
+        written = [(row, token) for token in given[: right + 1] if _goes_out(row, token)]
+        guesser.learn(guess.size, right)
         return written
 
     def _write(self) -> list[tuple[Row, int]]:
@@ -184,8 +188,9 @@ def _goes_out(row: Row, token: int) -> bool:
         return False
     row.last = token
     row.written += 1
-    if row.lookup is not None:
-        row.lookup.add(token)
+    for guesser in (row.lookup, row.draft):
+        if guesser is not None:
+            guesser.add(token)
     return True
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+import mlx.core as mx
 from mlx import nn
 
 from model.rope import RotaryEmbedding
@@ -31,6 +32,18 @@ def build_language_model(text: Mapping[str, Any]) -> nn.Module:
     if window is not None and window < text["max_position_embeddings"]:
         _slide(model, window)
     return model
+
+
+def head(model: nn.Module, hidden: mx.array) -> mx.array:
+    """The vocabulary's product: hidden states `[.., D]` to logits `[.., V]`."""
+    if model.args.tie_word_embeddings:
+        return model.model.embed_tokens.as_linear(hidden)
+    return model.lm_head(hidden)
+
+
+def next_logits(model: nn.Module, ids: mx.array, cache: Any) -> mx.array:
+    """Logits `[B, V]` of the token after the last of `ids` `[B, T]`, and no other's."""
+    return head(model, model.model(ids, cache)[:, -1])
 
 
 def _slide(model: nn.Module, window: int) -> None:

@@ -5,13 +5,16 @@ as they come, so that a broken checkpoint is refused and never answers nonsense.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import mlx.core as mx
+from mlx import nn
 from mlx.utils import tree_flatten
 
 from model import fields, quantization
 from model.config import LlavaConfig
 from model.errors import CheckpointError
+from model.language_model import build_language_model
 from model.network import LlavaNetwork
 from model.weights import StoredTensor, load_tensors
 
@@ -31,9 +34,29 @@ def load_network(
     `dtype` None is float32 on a CPU, where the other types are far slower, and each tensor's own
     type on a GPU. `quantize`, in bits, packs the language model's weights.
     """
-    dtype = mx.float32 if dtype is None and _on_cpu() else dtype
     network = LlavaNetwork(config)
-    needed = _needed(config, stored)
+    _fill(network, _needed(config.text, stored), dtype, quantize)
+    quantization.write_out_position_table(network)
+    network.eval()
+    return network
+
+
+def load_language_model(text: Mapping[str, Any], stored: Mapping[str, StoredTensor]) -> nn.Module:
+    """A language model alone, with the stored weights in it; their names are a LLaVA's."""
+    network = nn.Module()
+    network.language_model = build_language_model(text)
+    _fill(network, _needed(text, stored), None, None)
+    network.eval()
+    return network.language_model
+
+
+def _fill(
+    network: nn.Module,
+    needed: Mapping[str, StoredTensor],
+    dtype: mx.Dtype | None,
+    quantize: int | None,
+) -> None:
+    dtype = mx.float32 if dtype is None and _on_cpu() else dtype
     quantization.quantize_modules(network, {name: t.shape for name, t in needed.items()})
     _compare(network, needed)
     packed = _to_pack(network, quantize)
@@ -41,21 +64,18 @@ def load_network(
     if packed:
         quantization.quantize_modules(network, {name: a.shape for name, a in weights.items()})
     network.load_weights(list(weights.items()), strict=True)
-    quantization.write_out_position_table(network)
     if _on_cpu():
         quantization.use_cpu_products(network)
-    network.eval()
-    return network
 
 
-def _needed(config: LlavaConfig, stored: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
+def _needed(text: Mapping[str, Any], stored: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
     """Without the head's tensors where the word embeddings serve as head."""
-    if not config.text["tie_word_embeddings"]:
+    if not text["tie_word_embeddings"]:
         return dict(stored)
     return {name: tensor for name, tensor in stored.items() if not name.startswith(_HEAD)}
 
 
-def _compare(network: LlavaNetwork, stored: Mapping[str, StoredTensor]) -> None:
+def _compare(network: nn.Module, stored: Mapping[str, StoredTensor]) -> None:
     """Refuse missing and surplus tensors, and shapes and types that don't fit the configuration."""
     wanted: dict[str, mx.array] = dict(tree_flatten(network.parameters()))
     _refuse_names(wanted.keys() - stored.keys(), "lacks", "its configuration calls for")
@@ -84,7 +104,7 @@ def _refuse_names(names: Collection[str], verb: str, why: str) -> None:
         )
 
 
-def _to_pack(network: LlavaNetwork, quantize: int | None) -> set[str]:
+def _to_pack(network: nn.Module, quantize: int | None) -> set[str]:
     if quantize is None:
         return set()
     if quantization.is_quantized(network):

@@ -7,9 +7,10 @@ conversation is. Knows nothing of networks.
 
 from collections.abc import Collection, Iterable
 
+from model.pace import Pace
+
 MATCH = 3  # tokens that must be the same
 SHORTEST, LONGEST = 2, 16  # tokens of a guess that is to be checked
-_LONGEST_PAUSE = 64  # tokens
 
 
 class PromptLookup:
@@ -23,38 +24,28 @@ class PromptLookup:
         self._hidden = hidden
         self._after: dict[tuple[int, ...], int] = {}  # where MATCH tokens last went on
         self._indexed = MATCH  # tokens before this one are in `_after`
-        self._length = 2 * SHORTEST
-        self._failures = 0
-        self._pause = 0
+        self._pace = Pace(SHORTEST, LONGEST)
 
     def add(self, token: int) -> None:
         """The answer's next token."""
         self._tokens.append(token)
-        self._pause -= 1
+        self._pace.add()
 
     def guess(self) -> list[int]:
         """What may follow; often nothing."""
-        if self._pause > 0:
+        if self._pace.rests:
             return []
         self._index()
         start = self._after.get(tuple(self._tokens[-MATCH:]))
         if start is None:
             return []
-        guess = self._tokens[start : start + self._length + 1]
+        guess = self._tokens[start : start + self._pace.length + 1]
         ends = [place for place, token in enumerate(guess) if token in self._hidden]
         return guess[: ends[0]] if ends else guess
 
     def learn(self, guessed: int, right: int) -> None:
         """How many of the tokens that were checked were right: guess more boldly, or pause."""
-        if right == guessed:
-            self._length = min(2 * self._length, LONGEST)
-        elif 2 * right < guessed:
-            self._length = max(self._length // 2, SHORTEST)
-        if right:
-            self._failures = 0
-        else:
-            self._failures += 1
-            self._pause = min(2**self._failures, _LONGEST_PAUSE)
+        self._pace.learn(guessed, right)
 
     def _index(self) -> None:
         for place in range(self._indexed, len(self._tokens)):

@@ -18,7 +18,8 @@ _MASK = 2**64 - 1
 class Sampler:
     """How one answer's tokens are drawn; the same seed gives the same ones, whoever runs beside.
 
-    `top_p` keeps the likeliest tokens, after the temperature, that together reach that mass.
+    `top_p` keeps the likeliest tokens, after the temperature, that together reach that mass, and
+    those that are just as likely as the last of them.
     """
 
     temperature: float = 0.0
@@ -38,12 +39,12 @@ class Sampler:
         key = mx.random.key(_mix(self.seed, place))
         if self.top_p >= 1:
             return mx.random.categorical(logits, key=key)
-        order = mx.argsort(-logits, axis=-1)  # [1, V]
-        likely = mx.softmax(mx.take_along_axis(logits, order, axis=-1), axis=-1)
+        falling = -mx.sort(-logits, axis=-1)  # [1, V]
+        likely = mx.softmax(falling, axis=-1)
         before = mx.cumsum(likely, axis=-1) - likely  # the mass ahead of each, 0 for the first
-        nucleus = mx.where(before < self.top_p, mx.log(likely), -mx.inf)
-        chosen = mx.random.categorical(nucleus, key=key)  # [1]
-        return mx.take_along_axis(order, chosen[:, None], axis=-1)[:, 0]
+        least = mx.where(before < self.top_p, falling, mx.inf).min(axis=-1, keepdims=True)
+        # Noise belongs to a token, not to its rank: so a draft model is likely to draw the same.
+        return mx.random.categorical(mx.where(logits >= least, logits, -mx.inf), key=key)
 
 
 GREEDY = Sampler()

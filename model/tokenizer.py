@@ -40,6 +40,7 @@ class Tokenizer:
         self._start, self._later = _without_control(self._hub.backend_tokenizer)
         self._opening = self._beginning_of_text()
         self.vocab_size = len(self._hub)
+        self.words = _words(self._hub)  # and their ids, without what was added to the vocabulary
         eos = self._hub.eos_token_id
         self.eos_ids = frozenset(config.eos_token_ids) | ({eos} if eos is not None else set())
 
@@ -118,6 +119,16 @@ class Tokenizer:
             *first,
             *(token for piece in pieces[1:] for token in self._plain(piece, self._later)),
         ]
+
+
+def words_of(folder: Path) -> dict[str, int]:
+    """The vocabulary of a folder's tokenizer, without what was added. Raises CheckpointError."""
+    return _words(_read(folder))
+
+
+def _words(hub: Any) -> dict[str, int]:
+    added = hub.added_tokens_decoder
+    return {token: number for token, number in hub.get_vocab().items() if number not in added}
 
 
 def _read(folder: Path) -> Any:

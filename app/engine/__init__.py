@@ -30,8 +30,13 @@ def create_engine(settings: Settings) -> Engine:
     source, names = find(settings.model)
     if settings.template not in (None, OWN, *TEMPLATES):
         raise SettingsError(f"--template is one of {', '.join((*TEMPLATES, OWN))}.")
-    memory = None if settings.memory is None else int(settings.memory * GB)
-    load = partial(_load, template=settings.template, memory=memory, kv_bits=settings.kv_bits)
+    load = partial(
+        _load,
+        template=settings.template,
+        memory=None if settings.memory is None else int(settings.memory * GB),
+        kv_bits=settings.kv_bits,
+        draft=None if settings.draft_model is None else find(settings.draft_model)[0],
+    )
     return MlxEngine(names, partial(load, source))
 
 

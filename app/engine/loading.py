@@ -22,6 +22,8 @@ from app.engine.prefix_cache import PrefixCache
 from app.engine.preparation import Preparation
 from app.engine.prompt_reader import Caches
 from app.engine.scheduler import Scheduler
+from model.draft import DraftModel
+from model.draft_checkpoint import load_draft
 from model.errors import CheckpointError
 from model.generation import CHUNK, generate
 from model.kv_cache import Packing, packing_for, token_bytes
@@ -52,11 +54,13 @@ def load(
     template: str | None = None,
     memory: int | None = None,
     kv_bits: int | None = None,
+    draft: str | None = None,
 ) -> Loaded:
     """Load a checkpoint from a folder or repository. Raises CheckpointError, TemplateError.
 
     `watch` is given what tells the progress, which may be called from any thread; `memory` bytes
-    are for the keys and values of conversations, which `kv_bits` quantises.
+    are for the keys and values of conversations, which `kv_bits` quantises; `draft` is the folder
+    or repository of a small model that guesses ahead.
     """
     begun = time.monotonic()
     _set_up_mlx()
@@ -64,36 +68,48 @@ def load(
         with suppress(CheckpointError):  # what is wrong is said by the loading itself
             watch(_progress(Path(source)))
     llava = model.load(source, template=template)
-    loaded = serve(llava, memory, kv_bits)
+    draft_model = load_draft(draft, llava.tokenizer) if draft else None
+    loaded = serve(llava, memory, kv_bits, draft_model)
     _warm_up(llava)
     log.info("loaded %s in %.1f s", llava.name, time.monotonic() - begun)
     return loaded
 
 
-def serve(llava: Llava, limit: int | None = None, kv_bits: int | None = None) -> Loaded:
+def serve(
+    llava: Llava,
+    limit: int | None = None,
+    kv_bits: int | None = None,
+    draft: DraftModel | None = None,
+) -> Loaded:
     """Caches and scheduler for a model; `limit` bytes are for keys and values of `kv_bits`."""
     packing = packing_for(llava.config.text, kv_bits) if kv_bits else None
-    memory = _memory(llava, limit, packing)
+    memory = _memory(llava, limit, packing, draft)
     context = llava.config.context_length * memory.per_token
     features = FeatureCache(PICTURES * llava.visual_tokens * llava.config.text["hidden_size"] * 4)
-    caches = Caches(PrefixCache(CONVERSATIONS * context), features, packing)
+    drafts = PrefixCache(CONVERSATIONS * llava.config.context_length * memory.draft_per_token)
+    caches = Caches(PrefixCache(CONVERSATIONS * context), features, packing, drafts)
     chunk = CHUNK if on_cpu() else GPU_CHUNK
-    scheduler = Scheduler(llava, caches, memory, chunk=chunk)
+    scheduler = Scheduler(llava, caches, memory, chunk=chunk, draft=draft)
     return Loaded(scheduler, Preparation(llava, features, memory))
 
 
-def _memory(llava: Llava, limit: int | None, packing: Packing | None) -> Memory:
+def _memory(
+    llava: Llava, limit: int | None, packing: Packing | None, draft: DraftModel | None
+) -> Memory:
     """What conversations may take. Raises CheckpointError where that is next to nothing."""
-    weights = tree_reduce(lambda size, array: size + array.nbytes, llava.network.parameters(), 0)
+    models = [llava.network] + ([draft.language_model] if draft else [])
+    weights = tree_reduce(lambda s, a: s + a.nbytes, [m.parameters() for m in models], 0)
     embedded = llava.network.embed(mx.array([0]))  # of the type that everything is computed in
     per_token = token_bytes(llava.config.text, embedded.dtype, packing)
+    of_draft = draft.token_bytes if draft else 0
+    per_token += of_draft
     least = (min(LEAST_TOKENS, llava.config.context_length) + STEP) * per_token
     if limit is not None and limit < least:
         raise CheckpointError(
             f"--memory has no room for a conversation with this model: give it "
             f"{math.ceil(100 * least / GB) / 100} or more."
         )
-    return Memory(limit or default_limit(weights, per_token), per_token, weights)
+    return Memory(limit or default_limit(weights, per_token), per_token, weights, of_draft)
 
 
 def _progress(folder: Path) -> Callable[[], float]:

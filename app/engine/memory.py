@@ -22,11 +22,15 @@ _CGROUPS = (  # what a container may take
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`limit` bytes for keys and values, `per_token` for one token; the model has `weights`."""
+    """`limit` bytes for keys and values, `per_token` for one token; the model has `weights`.
+
+    `draft_per_token` of them are a draft model's.
+    """
 
     limit: int
     per_token: int
     weights: int = 0
+    draft_per_token: int = 0
 
     @property
     def tokens(self) -> int:

@@ -4,7 +4,7 @@ First what the prefix cache knows of it, then one picture a step through the vis
 rest of the prompt in chunks. Runs on the model thread.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import mlx.core as mx
 
@@ -18,14 +18,19 @@ from model.llava import Llava
 
 @dataclass(frozen=True, slots=True)
 class Caches:
-    """What is known of earlier prompts and pictures; `packing` is that of all keys and values."""
+    """What is known of earlier prompts and pictures; `packing` is that of all keys and values.
+
+    `drafts` are a draft model's keys and values of past words, which are never packed.
+    """
 
     prefixes: PrefixCache
     features: FeatureCache
     packing: Packing | None = None
+    drafts: PrefixCache = field(default_factory=lambda: PrefixCache(0))
 
     def clear(self) -> None:
         self.prefixes.clear()
+        self.drafts.clear()
         self.features.clear()
         mx.clear_cache()
 

@@ -14,6 +14,7 @@ from app.engine.prompt_reader import Caches, PromptReader
 from app.engine.sequence import Sequence
 from app.errors import EngineError
 from app.failures import log_failure
+from model.draft import Draft, DraftModel
 from model.generation import CHUNK, Decoder, Row
 from model.kv_cache import Cache
 from model.llava import Llava
@@ -26,15 +27,25 @@ log = logging.getLogger(__name__)
 class Scheduler:
     """All sequences that are being answered, those `memory` has room for. `step` moves them on.
 
-    With `speculate`, one who writes alone guesses what it copies from the conversation.
+    With `speculate`, one who writes alone guesses what it copies from the conversation, and what a
+    `draft` model would say.
     """
 
-    def __init__(self, llava: Llava, caches: Caches, memory: Memory, *, chunk: int = CHUNK) -> None:
+    def __init__(
+        self,
+        llava: Llava,
+        caches: Caches,
+        memory: Memory,
+        *,
+        chunk: int = CHUNK,
+        draft: DraftModel | None = None,
+    ) -> None:
         self.caches = caches
         self.memory = memory
         self.speculate = True
         self._llava = llava
         self._chunk = chunk
+        self._draft_model = draft
         self._allowed = _allowed(llava)
         self._waiting: deque[Sequence] = deque()  # for memory
         self._reserved = 0  # bytes of keys and values that those being answered will take
@@ -56,6 +67,7 @@ class Scheduler:
             "reading_ahead": len(self._ahead),
             "writing": len(self._writers),
             "prefix_cache_bytes": prefixes.nbytes,
+            "draft_cache_bytes": self.caches.drafts.nbytes,
             "prefix_cache_entries": len(prefixes),
             "prefix_cache_hits": prefixes.hits,
             "prefix_cache_tokens_reused": prefixes.reused_tokens,
@@ -117,7 +129,10 @@ class Scheduler:
     def _make_room(self) -> None:
         """The prefix cache has what is left by those who are being answered."""
         self._reserved = self.memory.needed(self._lengths())
-        self.caches.prefixes.shrink(self.memory.limit - self._reserved)
+        left = self.memory.limit - self._reserved
+        drafts = left * self.memory.draft_per_token // self.memory.per_token
+        self.caches.drafts.shrink(drafts)
+        self.caches.prefixes.shrink(left - drafts)
 
     def _let_go(self) -> None:
         waiting = [sequence for sequence in self._waiting if not sequence.cancelled]
@@ -146,7 +161,8 @@ class Scheduler:
         if sequence.finished:
             self._keep(sequence, reader.cache)
         else:
-            row = Row(reader.cache, token, place + 1, sequence.sampler, self._lookup(sequence))
+            row = Row(reader.cache, token, place + 1, sequence.sampler)
+            row.lookup, row.draft = self._lookup(sequence), self._draft(sequence)
             self._writers[row] = sequence
             self._decoder.add(row)
 
@@ -176,6 +192,20 @@ class Scheduler:
             return None
         return PromptLookup(sequence.all_ids, (self._llava.config.image_token_index,))
 
+    def _draft(self, sequence: Sequence) -> Draft | None:
+        if self._draft_model is None or not self.speculate:
+            return None
+        words, written = self._words(sequence), len(sequence.tokens)
+        known, _ = self.caches.drafts.fetch(sequence.owner, words, len(words))
+        return Draft(
+            self._draft_model, words, written, sequence.sampler, self._allowed, cache=known
+        )
+
+    def _words(self, sequence: Sequence) -> list[int]:
+        """What a draft model knows of it: all but the pictures."""
+        image = self._llava.config.image_token_index
+        return [token for token in sequence.all_ids if token != image]
+
     def _reader(self, sequence: Sequence) -> PromptReader:
         return PromptReader(self._llava, self.caches, sequence, self._chunk)
 
@@ -196,7 +226,10 @@ class Scheduler:
             return
         self._decoder.remove(rows)
         for row in rows:
-            self._keep(self._writers.pop(row), row.cache)
+            sequence = self._writers.pop(row)
+            if row.draft is not None:
+                self.caches.drafts.store(sequence.owner, row.draft.tokens, row.draft.cache)
+            self._keep(sequence, row.cache)
 
     def _keep(self, sequence: Sequence, cache: Cache) -> None:
         if cache:

@@ -108,6 +108,11 @@ def test_keys_and_values_are_quantised_by_option_or_variable() -> None:
     assert read(["ask", "q"], {"LLAVA_CHAT_KV_BITS": "4"})[0].kv_bits == 4
 
 
+def test_a_draft_model_is_named_by_option_or_variable() -> None:
+    assert read(["--draft-model", "d"], {})[0].draft_model == "d"
+    assert read(["ask", "q"], {"LLAVA_CHAT_DRAFT_MODEL": "d"})[0].draft_model == "d"
+
+
 def test_memory_is_given_in_gigabytes() -> None:
     assert read(["--memory", "2.5"], {})[0].memory == 2.5
     assert read(["ask", "q"], {"LLAVA_CHAT_MEMORY": "0.5"})[0].memory == 0.5

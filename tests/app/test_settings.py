@@ -19,6 +19,7 @@ LOGIN = Login("ada", "correct horse battery")
         ({"engine": "echo", "template": "v1"}, "--template is for --engine mlx"),
         ({"engine": "echo", "memory": 2.0}, "--memory is for --engine mlx"),
         ({"engine": "openai", "base_url": "http://h/v1", "kv_bits": 8}, "--kv-bits is for"),
+        ({"engine": "echo", "draft_model": "d"}, "--draft-model is for --engine mlx"),
         ({"kv_bits": 3}, "--kv-bits is 8 or 4"),
         ({"memory": 0.0}, "gigabytes above 0"),
         ({"memory": float("nan")}, "gigabytes above 0"),

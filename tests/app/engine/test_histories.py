@@ -21,6 +21,8 @@ from app.engine.preparation import Preparation
 from app.engine.scheduler import Scheduler
 from app.engine.sequence import Sequence
 from app.messages import ChatRequest, Message, Sampling
+from model.draft import DraftModel
+from model.draft_checkpoint import load_draft
 from model.generation import Prefill
 from model.kv_cache import Cache, PackedKVCache, Packing, new_cache
 from model.prompt_lookup import PromptLookup
@@ -52,6 +54,7 @@ class Case:
     room: int  # tokens that the prefix cache holds
     pictures: int  # that the feature cache holds
     packing: Packing | None = None  # of keys and values
+    draft: DraftModel | None = None
 
     @property
     def level(self) -> float:
@@ -59,16 +62,20 @@ class Case:
         return {None: 1e-3, 8: 0.1, 4: 1.5}[self.packing.bits if self.packing else None]
 
 
-@pytest.fixture(scope="module", params=["random", "bundled", "8 bits", "4 bits"])
+@pytest.fixture(scope="module", params=["random", "bundled", "drafted", "8 bits", "4 bits"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Random weights say something else after the least mistake; the bundled model's are real."""
     if request.param == "random":
         return Case(
             Cold(write_speaker(tmp_path_factory.mktemp("histories"))), 60, 460, 320, 2000, 900, 2
         )
-    packing = None if request.param == "bundled" else Packing(int(request.param[0]), 32)
-    cold = Solo(Path(ALIASES[BUNDLED]), packing)
-    return Case(cold, 42, 400, 290, 2000, 1100, 2, packing)
+    folder = Path(ALIASES[BUNDLED])
+    packing = Packing(int(request.param[0]), 32) if "bits" in request.param else None
+    cold = Solo(folder, packing)
+    # Its own language model without eyes, which is right now and then.
+    draft = load_draft(folder, cold.llava.tokenizer) if request.param == "drafted" else None
+    memory = 1300 if draft else 2000  # whoever has a draft is sooner gone
+    return Case(cold, 42, 400, 240, memory, 1100, 2, packing, draft)
 
 
 @dataclass
@@ -114,14 +121,16 @@ class History:
     def __init__(self, case: Case, chance: random.Random) -> None:
         self.case = case
         self.chance = chance
-        served = serve(case.cold.llava, kv_bits=case.packing.bits if case.packing else None)
+        bits = case.packing.bits if case.packing else None
+        served = serve(case.cold.llava, kv_bits=bits, draft=case.draft)
         self.preparation: Preparation = served.preparation
         self.preparation.context = case.context
         per_token = served.scheduler.memory.per_token
-        memory = Memory(case.memory * per_token, per_token)
-        self.scheduler = Scheduler(case.cold.llava, served.scheduler.caches, memory, chunk=24)
+        of_draft = served.scheduler.memory.draft_per_token
+        memory = Memory(case.memory * per_token, per_token, draft_per_token=of_draft)
+        caches = served.scheduler.caches
+        self.scheduler = Scheduler(case.cold.llava, caches, memory, chunk=24, draft=case.draft)
         vars(self.scheduler)["_lookup"] = self._guesser
-        caches = self.scheduler.caches
         caches.prefixes.most_bytes = case.room * per_token
         one = case.cold.features(PICTURES[0])
         caches.features.most_bytes = case.pictures * one.nbytes
@@ -157,7 +166,9 @@ class History:
         if self.chance.random() < 0.5:
             sequence.cancel()
 
-    def _guesser(self, sequence: Sequence) -> "Guesser":
+    def _guesser(self, sequence: Sequence) -> "Guesser | None":
+        if self.case.draft:
+            return None
         request = next(request for request, one in self.asked if one is sequence)
         return Guesser(self.case.cold.tokens[request], len(sequence.tokens), self.chance)
 
@@ -176,7 +187,8 @@ class History:
         self.scheduler.step()
         figures = self.scheduler.figures()
         self.waited += figures["waiting_for_memory"] > 0
-        kept = self.scheduler.caches.prefixes.nbytes
+        caches = self.scheduler.caches
+        kept = caches.prefixes.nbytes + caches.drafts.nbytes
         reserved = figures["conversation_bytes_reserved"]
         assert kept + reserved <= self.scheduler.memory.limit
 
@@ -258,3 +270,4 @@ async def test_every_answer_is_that_of_a_cold_run_alone(case: Case) -> None:
         assert said == case.cold.answer(request)
     history.check_prefixes()
     assert history.checked > 4
+    assert bool(history.scheduler.caches.drafts.hits) == bool(case.draft)

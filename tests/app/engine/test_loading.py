@@ -67,6 +67,19 @@ def test_keys_and_values_are_quantised_where_that_is_asked_for(checkpoint: Path)
     assert eight.caches.prefixes.most_bytes < plain.caches.prefixes.most_bytes
 
 
+def test_a_draft_model_is_loaded_and_counted(checkpoint: Path, tmp_path: Path) -> None:
+    loaded = loading.load(str(checkpoint), lambda _: None, draft=str(checkpoint)).scheduler
+    plain = loading.load(str(checkpoint), lambda _: None).scheduler
+    assert loaded.memory.per_token == 2 * plain.memory.per_token
+    assert loaded.memory.draft_per_token == plain.memory.per_token
+    assert loaded.memory.weights > 1.3 * plain.memory.weights
+    assert loaded.caches.drafts.most_bytes == plain.caches.prefixes.most_bytes
+    with pytest.raises(CheckpointError, match="another vocabulary"):
+        loading.load(str(checkpoint), lambda _: None, draft=ALIASES[BUNDLED])
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        loading.load(str(checkpoint), lambda _: None, draft=str(tmp_path))
+
+
 def test_a_folder_without_a_model_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json|safetensors"):
         loading.load(str(tmp_path), lambda _: None)
