@@ -10,6 +10,7 @@ from typing import Any
 import mlx.core as mx
 from mlx import nn
 
+from model.attention import speed_up
 from model.rope import RotaryEmbedding
 
 # mlx-lm keeps Mistral in its Llama decoder.
@@ -23,6 +24,7 @@ def build_language_model(text: Mapping[str, Any]) -> nn.Module:
     `model.layers..`, `model.embed_tokens.weight` and, where not tied, `lm_head.weight`.
     """
     decoder = import_module(f"mlx_lm.models.{DECODERS[text['model_type']]}")
+    speed_up(decoder)
     unscaled = dict(text) | {"rope_scaling": None}
     model: nn.Module = decoder.Model(decoder.ModelArgs.from_dict(unscaled))
     rope = RotaryEmbedding(text)

@@ -12,6 +12,7 @@ from mlx import nn
 from mlx.utils import tree_flatten
 
 from model import fields, quantization
+from model.attention import on_cpu
 from model.config import LlavaConfig
 from model.errors import CheckpointError
 from model.language_model import build_language_model
@@ -56,7 +57,7 @@ def _fill(
     dtype: mx.Dtype | None,
     quantize: int | None,
 ) -> None:
-    dtype = mx.float32 if dtype is None and _on_cpu() else dtype
+    dtype = mx.float32 if dtype is None and on_cpu() else dtype
     quantization.quantize_modules(network, {name: t.shape for name, t in needed.items()})
     _compare(network, needed)
     packed = _to_pack(network, quantize)
@@ -64,7 +65,7 @@ def _fill(
     if packed:
         quantization.quantize_modules(network, {name: a.shape for name, a in weights.items()})
     network.load_weights(list(weights.items()), strict=True)
-    if _on_cpu():
+    if on_cpu():
         quantization.use_cpu_products(network)
 
 
@@ -134,7 +135,3 @@ def _evaluated(
         mx.eval(parts)
         for part, value in parts.items():
             yield (f"{path}.{part}" if path in packed else name), value
-
-
-def _on_cpu() -> bool:
-    return mx.default_device().type == mx.cpu
