@@ -5,6 +5,7 @@ form of values; whether they are safe together is for `app/settings.py` to say.
 """
 
 import argparse
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -77,6 +78,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     options.add_switch("share", "open a public link through Gradio's tunnel; needs --auth")
     options.add("auth", "user and password for page and API", type=_login, metavar="USER:PASS")
     options.add("api-key", "bearer key for the HTTP API", metavar="KEY")
+    idle_help = "minutes without a question after which the model's memory is given back"
+    options.add("idle-unload", idle_help, type=_minutes, metavar="MINUTES")
     options.add("data-dir", "folder of conversations", default_data_dir(), type=_folder)
     _add_ask(parser)
     return parser
@@ -110,6 +113,16 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not '{text}'")
     return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not math.isfinite(minutes):
+        raise argparse.ArgumentTypeError(f"give a number of minutes, not '{text}'")
+    return minutes
 
 
 def _hosts(text: str) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ class Settings:
     template: str | None = None
     engine: str = "mlx"
     base_url: str | None = None
+    idle_unload: float | None = None  # minutes
     data_dir: Path = field(default_factory=default_data_dir)
 
     def __post_init__(self) -> None:
@@ -87,6 +88,8 @@ def _check_engine(settings: Settings) -> None:
         raise SettingsError("--model is empty: name an alias (pocket), a folder or a repository.")
     if settings.template is not None and settings.engine != "mlx":
         raise SettingsError(f"--template is for --engine mlx, and this is {settings.engine}.")
+    if settings.idle_unload is not None and settings.idle_unload <= 0:
+        raise SettingsError("--idle-unload is a number of minutes above 0; without it, never.")
     if settings.engine == "openai" and settings.base_url is None:
         raise SettingsError("--engine openai needs --base-url, e.g. http://127.0.0.1:8080/v1.")
     if settings.base_url is not None:
