@@ -78,9 +78,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     options.add_switch("share", "open a public link through Gradio's tunnel; needs --auth")
     options.add("auth", "user and password for page and API", type=_login, metavar="USER:PASS")
     options.add("api-key", "bearer key for the HTTP API", metavar="KEY")
+    options.add("data-dir", "folder of conversations", default_data_dir(), type=_folder)
     idle_help = "minutes without a question after which the model's memory is given back"
     options.add("idle-unload", idle_help, type=_minutes, metavar="MINUTES")
-    options.add("data-dir", "folder of conversations", default_data_dir(), type=_folder)
     _add_ask(parser)
     return parser
 
@@ -115,16 +115,6 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
-    if not math.isfinite(minutes):
-        raise argparse.ArgumentTypeError(f"give a number of minutes, not '{text}'")
-    return minutes
-
-
 def _hosts(text: str) -> tuple[str, ...]:
     names = tuple(bare_host(name.strip()) for name in text.split(",") if name.strip())
     for name in names:
@@ -137,6 +127,16 @@ def _hosts(text: str) -> tuple[str, ...]:
 
 def _folder(text: str) -> Path:
     return Path(text).expanduser()
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not math.isfinite(minutes):
+        raise argparse.ArgumentTypeError(f"give a number of minutes, not '{text}'")
+    return minutes
 
 
 def _login(text: str) -> Login:

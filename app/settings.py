@@ -54,11 +54,12 @@ class Settings:
     template: str | None = None
     engine: str = "mlx"
     base_url: str | None = None
-    idle_unload: float | None = None  # minutes
     data_dir: Path = field(default_factory=default_data_dir)
+    idle_unload: float | None = None  # minutes
 
     def __post_init__(self) -> None:
         _check_engine(self)
+        _check_idle(self)
         _check_address(self)
         _check_secrets(self)
 
@@ -88,8 +89,6 @@ def _check_engine(settings: Settings) -> None:
         raise SettingsError("--model is empty: name an alias (pocket), a folder or a repository.")
     if settings.template is not None and settings.engine != "mlx":
         raise SettingsError(f"--template is for --engine mlx, and this is {settings.engine}.")
-    if settings.idle_unload is not None and settings.idle_unload <= 0:
-        raise SettingsError("--idle-unload is a number of minutes above 0; without it, never.")
     if settings.engine == "openai" and settings.base_url is None:
         raise SettingsError("--engine openai needs --base-url, e.g. http://127.0.0.1:8080/v1.")
     if settings.base_url is not None:
@@ -109,6 +108,11 @@ def _check_base_url(settings: Settings) -> None:
         raise SettingsError(
             "--base-url is http(s)://HOST[:PORT]/v1, without a user or password in it."
         )
+
+
+def _check_idle(settings: Settings) -> None:
+    if settings.idle_unload is not None and settings.idle_unload <= 0:
+        raise SettingsError("--idle-unload is a number of minutes above 0; without it, never.")
 
 
 def _check_address(settings: Settings) -> None:
