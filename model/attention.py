@@ -8,16 +8,17 @@ digits. On a GPU they are MLX's own.
 Letters: B rows, H heads, G groups of heads that share keys, T queries, L keys, D head width.
 """
 
-from math import e, log2
+import math
 from types import ModuleType
 from typing import Any
 
 import mlx.core as mx
 from mlx_lm.models.base import scaled_dot_product_attention
 
-_LOG2E = log2(e)
+_LOG2E = math.log2(math.e)
 _LEAST = -126.0  # the smallest power of two that is a normal number; below, `power` is slow
 _NEVER = -1e38  # finite, so that a query without any key yields numbers too
+_FEW = 1 << 14  # scores, that are sooner made by MLX's one operation than by ten of ours
 _ROWS = 64  # queries of a causal block: keys behind a block are not looked at
 
 
@@ -45,7 +46,8 @@ def attend(
 
     `mask` is "causal", or `[.., T, L]`: true where a key is seen, or a number that is added.
     """
-    if not on_cpu() or queries.dtype != mx.float32:
+    scores = math.prod(queries.shape[:3]) * keys.shape[2]
+    if scores < _FEW or queries.dtype != mx.float32 or not on_cpu():
         return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
     queries = _grouped(queries * (scale * _LOG2E), keys.shape[1])  # [B, H / G, G, T, D]
     keys, values = keys[:, :, None], values[:, :, None]  # [B, H / G, 1, L, D]

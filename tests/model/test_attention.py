@@ -14,6 +14,12 @@ from model.attention import attend, gate
 SHAPES = [(1, 2, 2, 1, 9), (1, 4, 4, 130, 130), (2, 4, 2, 70, 300), (3, 6, 2, 1, 40)]
 
 
+@pytest.fixture(autouse=True)
+def however_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is small goes through our own operations too."""
+    monkeypatch.setattr(attention, "_FEW", 0)
+
+
 def random(*shape: int, seed: int = 0) -> mx.array:
     return mx.random.normal(shape, key=mx.random.key(seed))
 
@@ -72,6 +78,13 @@ def test_a_gate_is_exact_from_end_to_end(value: float) -> None:
     wanted = 3 * (1 / (1 + exp(-value)))
     got: Any = gate(mx.array([3.0]), mx.array([value])).item()
     assert got == pytest.approx(wanted, rel=1e-5, abs=1e-37)
+
+
+def test_few_scores_are_left_to_mlx(monkeypatch: pytest.MonkeyPatch) -> None:
+    q, k, v = (random(1, 2, 1, 8, seed=n) for n in range(3))
+    theirs = mx.fast.scaled_dot_product_attention(q, k, v, scale=0.3)
+    monkeypatch.setattr(attention, "_FEW", 3)
+    assert mx.array_equal(attend(q, k, v, scale=0.3), theirs)
 
 
 @pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16])
