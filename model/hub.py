@@ -1,49 +1,49 @@
-"""Finds a checkpoint's folder: a local one, or a Hugging Face repository fetched into its cache.
+"""Finds a checkpoint's folder: a local one, or a Hugging Face repository's in the hub's cache.
 
-Only data is fetched (weights, settings, tokenizer), never a program.
+The hub is asked only for what isn't in the cache, or where a newer version is asked for.
 """
 
+import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.errors import CheckpointError
+from model.weights import weight_files
 
-FILES = [
-    "*.safetensors",
-    "model.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.json",
-    "chat_template.jinja",
-]
+if TYPE_CHECKING:
+    from model.download import Watch
+
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
 def find_checkpoint(path_or_repo: str | os.PathLike[str]) -> tuple[Path, str]:
-    """A checkpoint's folder and its name. Raises CheckpointError where there is none to be had."""
+    """A checkpoint's folder and its name; a repository that isn't in the cache is fetched.
+
+    Raises CheckpointError where there is none to be had.
+    """
     written = os.fspath(path_or_repo)
-    folder = _local_folder(written)
+    folder = local_folder(written)
     if folder is not None:
         return folder, folder.name
-    if not _REPOSITORY.fullmatch(written):
+    if not is_repository(written):
         raise CheckpointError(
             "There is no such folder, and it is no name of a Hugging Face repository "
             "(OWNER/NAME) either."
         )
-    return _fetch(written), written
+    return cached(written) or pull(written), written
 
 
-def _local_folder(written: str) -> Path | None:
+def is_repository(written: str) -> bool:
+    """Whether it could be the name of a repository: OWNER/NAME."""
+    return _REPOSITORY.fullmatch(written) is not None
+
+
+def local_folder(written: str) -> Path | None:
+    """The folder that is meant, if there is one."""
     try:
         folder = Path(written).expanduser().resolve()
         return folder if written and folder.is_dir() else None
@@ -51,29 +51,72 @@ def _local_folder(written: str) -> Path | None:
         return None
 
 
-def _fetch(repository: str) -> Path:
+def cached(repository: str) -> Path | None:
+    """The folder of a repository in the hub's cache, None unless all its weights are there."""
     # Imported here: it costs as much as all of MLX, and a local folder doesn't need it.
-    from httpx import HTTPError
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    from model.download import FILES
+
+    try:
+        found = snapshot_download(
+            repository, local_files_only=True, allow_patterns=[*FILES], ignore_patterns=["*/*"]
+        )
+        folder = Path(found)
+        weight_files(folder)
+    except (LocalEntryNotFoundError, HFValidationError, CheckpointError, OSError):
+        return None
+    return folder if (folder / "config.json").is_file() else None
+
+
+def pull(repository: str, watch: "Watch" = lambda done, total: None) -> Path:
+    """Fetch a repository's newest version into the hub's cache; its folder.
+
+    `watch` as in `download.fetch`. Raises CheckpointError.
+    """
+    from model.download import fetch
+
+    with _said(repository):
+        return fetch(repository, watch)
+
+
+@contextmanager
+def _said(repository: str) -> Iterator[None]:
+    """Failures of hub, network and disk in one sentence each."""
+    import httpx2
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
-        LocalEntryNotFoundError,
+        HFValidationError,
+        OfflineModeIsEnabled,
         RepositoryNotFoundError,
     )
 
     try:
-        return Path(snapshot_download(repository, allow_patterns=FILES, ignore_patterns=["*/*"]))
+        yield
     except GatedRepoError as error:
         reason = "its owner wants an account and consent: see its page, and `hf auth login`"
         raise CheckpointError(f"{repository} can't be fetched: {reason}.") from error
     except RepositoryNotFoundError as error:
         raise CheckpointError(f"Hugging Face has no public repository {repository}.") from error
-    except LocalEntryNotFoundError as error:
-        reason = "Hugging Face can't be reached, and it isn't in the local cache"
+    except OfflineModeIsEnabled as error:
+        reason = "HF_HUB_OFFLINE is set, and it isn't in the local cache"
         raise CheckpointError(f"{repository} can't be fetched: {reason}.") from error
-    except (HfHubHTTPError, HTTPError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{repository} can't be fetched: {type(error).__name__} on the way. "
-            "Check the network and the free disk space, then try again; what has arrived is kept."
-        ) from error
+    except (httpx2.ConnectError, httpx2.ProxyError) as error:
+        reason = "Hugging Face can't be reached (no network?). What has arrived is kept"
+        raise CheckpointError(f"{repository} can't be fetched: {reason}.") from error
+    except (HfHubHTTPError, httpx2.HTTPError, HFValidationError, OSError) as error:
+        reason = f"{_what(error)}. What has arrived is kept: try again later"
+        raise CheckpointError(f"{repository} can't be fetched: {reason}.") from error
+
+
+def _what(error: Exception) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status == 429:
+        return "Hugging Face asks for patience (too many requests)"
+    if status is not None:
+        return f"Hugging Face answers with the status {status}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full"
+    return f"{type(error).__name__} on the way"

@@ -46,7 +46,7 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     Raises CheckpointError for missing, pickled, damaged or contradictory files.
     """
     found: dict[str, StoredTensor] = {}
-    for path in _weight_files(folder):
+    for path in weight_files(folder):
         tensors, metadata = read_header(path)
         for name, tensor in tensors.items():
             ours = our_name(name)
@@ -87,7 +87,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any] | None:
     return content
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """One file or the shards that the index names, in transformers' order of preference."""
     single = folder / "model.safetensors"
     if single.is_file():
