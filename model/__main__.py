@@ -1,18 +1,21 @@
-"""`python -m model train pocket`, `evaluate pocket`, `convert SRC DST`."""
+"""`python -m model list`, `pull REPO`, `remove REPO`, `train pocket`, `evaluate pocket`."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
+from model.shelf import commands as shelf
+
 POCKET = Path(__file__).parent / "pocket"
 
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
-        prog="python -m model", description="Train and score the bundled LLaVA."
+        prog="python -m model", description="LLaVAs on this machine; train and score the bundled."
     )
     commands = root.add_subparsers(dest="command", required=True)
+    shelf.add_to(commands)
     train = commands.add_parser(
         "train", help="train the bundled model; stopped, the same command goes on"
     )
@@ -50,7 +53,9 @@ def main() -> int:
     options = parser().parse_args()
     if options.command == "train":
         return _train(options)
-    return _evaluate(options)
+    if options.command == "evaluate":
+        return _evaluate(options)
+    return shelf.run(options)
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from model import fields, original_config, quantization
+from model import fields, fitness, original_config, quantization
 from model.chat_template import MOST_SOURCE
 from model.config import LlavaConfig
 from model.errors import CheckpointError
@@ -52,7 +52,7 @@ def load(
     if written is None:
         raise CheckpointError("The folder has no config.json, so it is no checkpoint.")
     stored = stored_tensors(folder)
-    config = _complete(LlavaConfig.from_dict(written), folder, stored)
+    config = _complete(fitness.check(written), folder, stored)
     processor = _image_processor(folder, written, config)
     network = load_network(config, stored, dtype=dtype, quantize=quantize)
     return Llava(

@@ -22,7 +22,8 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, hf_raise_for_status
 
-from model.config import LlavaConfig
+from model import fitness
+from model.amounts import size_text
 from model.errors import CheckpointError
 from model.weights import read_json
 
@@ -126,6 +127,7 @@ class _Transfer:
         self._watch = watch
         self._total = sum(file.size for file in files)
         self._blobs.mkdir(parents=True, exist_ok=True)
+        (storage / "snapshots").mkdir(exist_ok=True)  # without it the cache counts as broken
 
     def run(self) -> None:
         """Fetch what is missing, the configuration first: it may say that all else is in vain."""
@@ -166,9 +168,8 @@ class _Transfer:
         )
 
     def _refuse_unfit(self, config: Path) -> None:
-        written = read_json(config.parent, config.name)
         try:
-            LlavaConfig.from_dict(written or {})
+            fitness.check(read_json(config.parent, config.name) or {})
         except CheckpointError as error:
             raise CheckpointError(f"{self._repository} can't be run here: {error}") from error
 
@@ -295,12 +296,3 @@ def _alone(repository: str, storage: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise CheckpointError(f"{repository} is being downloaded already.") from None
-
-
-def size_text(size: float) -> str:
-    """A number of bytes for people: 14.1 GB."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

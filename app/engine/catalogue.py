@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from app.errors import SettingsError
+from model.shelf import curated
 
 BUNDLED = "pocket"
 
 ALIASES = {
     BUNDLED: str(Path(__file__).resolve().parents[2] / "model" / BUNDLED),
-    "llava-1.5-7b": "llava-hf/llava-1.5-7b-hf",
-    "llava-1.5-13b": "llava-hf/llava-1.5-13b-hf",
-    "bakllava": "llava-hf/bakLlava-v1-hf",
+    **curated.ALIASES,
 }
 
 

@@ -14,7 +14,6 @@ import pytest
 from huggingface_hub import constants
 
 from model import download
-from model.download import size_text
 from model.errors import CheckpointError
 from model.hub import cached, pull
 from tests.checkpoints import write_checkpoint
@@ -284,8 +283,3 @@ def test_the_wait_for_another_try_can_be_ended(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(Paused):
         download._wait(60, end)
-
-
-def test_sizes_are_said_as_people_do() -> None:
-    sizes = (0, 999, 1500, 14_130_000, 14_130_000_000)
-    assert [size_text(s) for s in sizes] == ["0 bytes", "999 bytes", "1.5 kB", "14.1 MB", "14.1 GB"]

@@ -1,0 +1,1 @@
+"""The shelf: LLaVAs worth having, which are on this machine, and the memory they need."""

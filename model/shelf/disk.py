@@ -1,0 +1,109 @@
+"""Which checkpoints are on this machine: in the hub's cache, whole or in part, and in folders."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model import fitness
+from model.errors import CheckpointError
+from model.hub import cached, is_repository
+from model.weights import read_json
+
+# Where people and other programs keep theirs: FOLDER/NAME and FOLDER/OWNER/NAME.
+PLACES = ("~/models", "~/.lmstudio/models", "~/.cache/lm-studio/models")
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """A checkpoint on this machine: `repository` is OWNER/NAME, or the path of a folder.
+
+    `size` in bytes, parts included; `folder` is None while it isn't complete.
+    `refusal` says why the program can't run it, empty where it can or isn't known yet.
+    """
+
+    repository: str
+    size: int
+    folder: Path | None
+    refusal: str = ""
+
+
+def on_disk() -> list[OnDisk]:
+    """The cache's repositories that are LLaVAs, or could be: by their configuration."""
+    from huggingface_hub import constants, scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repositories = scan_cache_dir(constants.HF_HUB_CACHE).repos
+    except CacheNotFound:
+        return []
+    found = (
+        _look(repo.repo_id, repo.repo_path) for repo in repositories if repo.repo_type == "model"
+    )
+    return sorted((one for one in found if one), key=lambda one: one.repository.lower())
+
+
+def folders(places: Sequence[str] = PLACES) -> list[OnDisk]:
+    """Checkpoints of LLaVAs in the folders where people keep such."""
+    found = []
+    for place in places:
+        root = Path(place).expanduser()
+        for config in sorted((*root.glob("*/config.json"), *root.glob("*/*/config.json"))):
+            refusal = why_not(config.parent)
+            if refusal is not None:
+                folder = config.parent
+                found.append(OnDisk(str(folder), folder_size(folder), folder, refusal))
+    return found
+
+
+def _look(repository: str, path: Path) -> OnDisk | None:
+    if not is_repository(repository):
+        return None
+    folder = cached(repository)
+    size = folder_size(path)
+    if folder is None:
+        # Ours, begun and not finished; of others' parts nothing is known.
+        begun = any((path / "blobs").glob("*.incomplete"))
+        return OnDisk(repository, size, None) if begun else None
+    refusal = why_not(folder)
+    return None if refusal is None else OnDisk(repository, size, folder, refusal)
+
+
+def why_not(folder: Path) -> str | None:
+    """Why a checkpoint can't be run: empty where it can, None where it isn't about pictures."""
+    try:
+        config = read_json(folder, "config.json") or {}
+        if fitness.has_no_vision(config):
+            return None
+        fitness.check(config)
+    except CheckpointError as error:
+        return str(error)
+    return ""
+
+
+def remove(repository: str) -> int:
+    """Delete a repository from the hub's cache, what is unfinished of it too; the bytes freed.
+
+    Raises CheckpointError where it isn't there.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    if not is_repository(repository):
+        raise CheckpointError("Only what came from Hugging Face (OWNER/NAME) is removed here.")
+    name = repo_folder_name(repo_id=repository, repo_type="model")
+    path = Path(constants.HF_HUB_CACHE) / name
+    if not path.is_dir():
+        raise CheckpointError(f"{repository} isn't in the local cache.")
+    freed = folder_size(path)
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise CheckpointError(f"{repository} can't be removed: the disk refuses.") from error
+    return freed
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of a folder's files; what several names lead to counts once."""
+    files = (file for file in path.rglob("*") if not file.is_symlink() and file.is_file())
+    return sum(file.stat().st_size for file in files)

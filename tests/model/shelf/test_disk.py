@@ -1,0 +1,77 @@
+"""What is on this machine: in the hub's cache, in folders; and taking it away."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from model.errors import CheckpointError
+from model.hub import pull
+from model.shelf.disk import folder_size, folders, on_disk, remove
+from tests.checkpoints import write_checkpoint, write_json
+from tests.hub_server import HubServer
+from tests.model.hubs import hub_for
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    with hub_for(tmp_path, monkeypatch) as hub:
+        for name in ("them/tiny", "them/begun"):
+            write_checkpoint(hub.repository(name))
+        yield hub
+
+
+class Paused(Exception):
+    pass
+
+
+def begin(repository: str) -> None:
+    def watch(done: int, total: int) -> None:
+        if total and done > total / 2:
+            raise Paused
+
+    with pytest.raises(Paused):
+        pull(repository, watch)
+
+
+def test_the_cache_shows_what_is_complete_and_what_is_begun(hub: HubServer) -> None:
+    assert on_disk() == []
+    folder = pull("them/tiny")
+    begin("them/begun")
+    begun, tiny = on_disk()
+    assert (tiny.repository, tiny.folder, tiny.refusal) == ("them/tiny", folder, "")
+    assert tiny.size >= sum(path.stat().st_size for path in folder.iterdir())
+    assert (begun.repository, begun.folder) == ("them/begun", None)
+    assert 0 < begun.size < tiny.size
+
+
+def test_models_without_pictures_are_left_out_and_strange_llavas_say_why(hub: HubServer) -> None:
+    write_json(pull("them/tiny"), "config.json", {"model_type": "llama"})  # through the link
+    assert on_disk() == []
+    write_json(pull("them/begun"), "config.json", {"model_type": "llava_of_tomorrow"})
+    [strange] = on_disk()
+    assert "llava_of_tomorrow" in strange.refusal
+
+
+def test_removing_frees_all_of_it_begun_or_whole(hub: HubServer, tmp_path: Path) -> None:
+    pull("them/tiny")
+    begin("them/begun")
+    sizes = {one.repository: one.size for one in on_disk()}
+    for repository, size in sizes.items():
+        assert remove(repository) == size
+    assert on_disk() == []
+    assert folder_size(tmp_path / "cache") < 1000  # locks
+    for name in ("them/tiny", "..", "../up", "a/..", str(tmp_path)):
+        with pytest.raises(CheckpointError):
+            remove(name)
+
+
+def test_folders_of_other_programs_are_found(tmp_path: Path) -> None:
+    mine = write_checkpoint(tmp_path / "models" / "mine")
+    theirs = write_checkpoint(tmp_path / "studio" / "them" / "theirs")
+    write_json((tmp_path / "models" / "text").absolute().parent, "x", {})
+    (tmp_path / "models" / "text").mkdir()
+    write_json(tmp_path / "models" / "text", "config.json", {"model_type": "llama"})
+    found = folders([str(tmp_path / "models"), str(tmp_path / "studio"), "/nowhere"])
+    assert [one.folder for one in found] == [mine, theirs]
+    assert all(one.size == folder_size(one.folder) for one in found if one.folder)
