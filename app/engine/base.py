@@ -9,18 +9,39 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from app.messages import ChatRequest, Event
+from model.amounts import size_text
 
 GB = 10**9  # bytes
 
 EngineState: TypeAlias = Literal["loading", "ready", "failed", "closed"]
 
-Watch: TypeAlias = Callable[[Callable[[], float]], None]  # takes what tells a loading's progress
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a model is on its way into memory, in bytes of its files."""
+
+    doing: Literal["downloading", "loading"]
+    done: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+    def sentence(self, model: str) -> str:
+        """For people: Downloading llava-1.5-7b: 3.1 GB of 14.1 GB."""
+        sizes = f"{size_text(min(self.done, self.total))} of {size_text(self.total)}"
+        return f"{self.doing.capitalize()} {model}: {sizes}."
+
+
+Watch: TypeAlias = Callable[[Callable[[], Progress]], None]  # takes what tells a loading's progress
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
     """How an engine is. `detail` is a sentence for people; `progress` of loading is 0 to 1.
 
+    `doing` is a word for what a loading is at, empty where that isn't known.
     `also`: other names the model answers to. `stalled`: there is work, and nothing has moved for
     long. `figures`: numbers of its own for the metrics, by name.
     """
@@ -32,6 +53,7 @@ class EngineStatus:
     also: tuple[str, ...] = ()
     stalled: bool = False
     figures: Mapping[str, float] = field(default_factory=dict)
+    doing: str = ""
 
 
 class Engine(Protocol):

@@ -15,13 +15,14 @@ import mlx.core as mx
 from mlx.utils import tree_reduce
 
 import model
-from app.engine.base import GB, Watch
+from app.engine.base import GB, Progress, Watch
 from app.engine.feature_cache import FeatureCache
 from app.engine.memory import LEAST_TOKENS, STEP, Memory, default_limit, wire
 from app.engine.prefix_cache import PrefixCache
 from app.engine.preparation import Preparation
 from app.engine.prompt_reader import Caches
 from app.engine.scheduler import Scheduler
+from model import hub
 from model.draft import DraftModel
 from model.draft_checkpoint import load_draft
 from model.errors import CheckpointError
@@ -64,9 +65,8 @@ def load(
     """
     begun = time.monotonic()
     _set_up_mlx()
-    if Path(source).is_dir():
-        with suppress(CheckpointError):  # what is wrong is said by the loading itself
-            watch(_progress(Path(source)))
+    with suppress(CheckpointError):  # what is wrong is said by the loading itself
+        watch(_reading(_folder(source, watch)))
     llava = model.load(source, template=template)
     draft_model = load_draft(draft, llava.tokenizer) if draft else None
     loaded = serve(llava, memory, kv_bits, draft_model)
@@ -112,15 +112,31 @@ def _memory(
     return Memory(limit or default_limit(weights, per_token), per_token, weights, of_draft)
 
 
-def _progress(folder: Path) -> Callable[[], float]:
-    """How much of a checkpoint's weights is in memory, from 0 to 1."""
-    before = mx.get_active_memory()
-    sizes = [math.prod(tensor.shape) for tensor in stored_tensors(folder).values()]
-    # On a CPU they become float32; elsewhere they stay as they are, two bytes mostly.
-    expected = max(1, sum(sizes) * (4 if on_cpu() else 2))
+def _folder(source: str, watch: Watch) -> Path:
+    """The checkpoint's folder; what isn't on this machine yet is downloaded, as `watch` can see."""
+    here = hub.local_folder(source) or hub.cached(source)
+    if here is not None:
+        return here
+    bytes_now = [0, 0]
 
-    def progress() -> float:
-        return min(1.0, max(0, mx.get_active_memory() - before) / expected)
+    def tell(done: int, total: int) -> None:
+        bytes_now[:] = done, total
+
+    watch(lambda: Progress("downloading", *bytes_now))
+    return hub.pull(source, tell)
+
+
+def _reading(folder: Path) -> Callable[[], Progress]:
+    """How much of a checkpoint's weights is in memory, in bytes of its files."""
+    before = mx.get_active_memory()
+    stored = stored_tensors(folder).values()
+    total = sum(path.stat().st_size for path in {tensor.path for tensor in stored})
+    # On a CPU they become float32; elsewhere they stay as they are, two bytes mostly.
+    expected = max(1, sum(math.prod(t.shape) for t in stored) * (4 if on_cpu() else 2))
+
+    def progress() -> Progress:
+        share = min(1.0, max(0, mx.get_active_memory() - before) / expected)
+        return Progress("loading", int(share * total), total)
 
     return progress
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.engine.base import EngineState, EngineStatus, Watch
+from app.engine.base import EngineState, EngineStatus, Progress, Watch
 from app.engine.outbox import Outbox
 from app.errors import ChatError, EngineError, LineFull, NotReady
 from app.failures import log_failure
@@ -52,7 +53,7 @@ class MlxEngine:
         self._capacity = capacity
         self._state: EngineState = "loading"
         self._detail = f"Loading {names[0]}."
-        self._progress: Callable[[], float] | None = None
+        self._progress: Callable[[], Progress] | None = None
         self._loaded: Loaded | None = None
         self._inbox: queue.Queue[Sequence | None] = queue.Queue(2 * capacity)
         self._live: set[Outbox] = set()
@@ -72,9 +73,13 @@ class MlxEngine:
         watched = self._progress if self._state == "loading" else None
         progress = None if watched is None else watched()
         name, *also = self._names
-        return EngineStatus(
-            self._state, name, self._detail, progress, tuple(also), stalled, self._figures()
+        status = EngineStatus(
+            self._state, name, self._detail, None, tuple(also), stalled, self._figures()
         )
+        if progress is None:
+            return status
+        detail = progress.sentence(name)
+        return replace(status, detail=detail, progress=progress.share, doing=progress.doing)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         begun = time.monotonic()
@@ -144,7 +149,7 @@ class MlxEngine:
             self._loaded = None
             _leave_mlx()
 
-    def _watch(self, progress: Callable[[], float]) -> None:
+    def _watch(self, progress: Callable[[], Progress]) -> None:
         self._progress = progress
 
     def _serve(self, scheduler: "Scheduler") -> None:

@@ -32,7 +32,7 @@ this machine does as well: <code>--model path/to/folder</code>.</p>
 def badge(status: ControllerStatus) -> str:
     """Name and state of the model, as a button that opens its description."""
     engine = status.engine
-    state = _STATES.get(engine.state, engine.state)
+    state = engine.doing or _STATES.get(engine.state, engine.state)
     progress = f" {engine.progress:.0%}" if engine.state == "loading" and engine.progress else ""
     return (
         '<button type="button" class="model" data-act="about-model" data-testid="model" '

@@ -9,11 +9,14 @@ import pytest
 from PIL import Image
 
 from app.engine import loading
+from app.engine.base import Progress
 from app.engine.catalogue import ALIASES, BUNDLED
 from model.conversation import get_template
 from model.errors import CheckpointError, TemplateError
+from model.hub import pull
 from model.kv_cache import Packing
 from tests.app.engine.model_thread import Cold, write_speaker
+from tests.model.hubs import hub_for
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +25,44 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_progress_of_loading_goes_from_nothing_to_all(checkpoint: Path) -> None:
-    seen: list[Callable[[], float]] = []
-    before: list[float] = []
+    seen: list[Callable[[], Progress]] = []
+    before: list[Progress] = []
 
-    def watch(progress: Callable[[], float]) -> None:
+    def watch(progress: Callable[[], Progress]) -> None:
         seen.append(progress)
         before.append(progress())
 
+    size = (checkpoint / "model.safetensors").stat().st_size
     loaded = loading.load(str(checkpoint), watch)
-    assert before == [0.0]
-    assert 0.5 < seen[0]() <= 1.0
+    assert before == [Progress("loading", 0, size)]
+    assert 0.5 * size < seen[0]().done <= seen[0]().total == size
+    del loaded
+
+
+def test_a_model_that_isnt_here_is_downloaded_and_its_bytes_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Progress] = []
+    with hub_for(tmp_path, monkeypatch) as hub:
+        write_speaker(hub.repository("them/tiny"))
+        steps: list[Callable[[], Progress]] = []
+
+        def watched_pull(source: str, tell: Callable[[int, int], None]) -> Path:
+            def watch(done: int, total: int) -> None:
+                tell(done, total)
+                told.append(steps[0]())
+
+            return pull(source, watch)
+
+        monkeypatch.setattr("model.hub.pull", watched_pull)
+        loaded = loading.load("them/tiny", steps.append)
+        assert {progress.doing for progress in told} == {"downloading"}
+        assert told[-1].share == 1.0
+        assert 0 < told[len(told) // 2].done < told[-1].total
+        assert [step().doing for step in steps] == ["downloading", "loading"]
+        hub.asked.clear()
+        loading.load("them/tiny", steps.append)
+        assert hub.asked == []
     del loaded
 
 

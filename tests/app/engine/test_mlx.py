@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.engine import MlxEngine, loading
-from app.engine.base import Watch
+from app.engine.base import Progress, Watch
 from app.engine.mlx import STALLED_AFTER
 from app.errors import EngineError, InvalidRequest, NotReady
 from app.messages import Delta, Finished, Reading, Shortened
@@ -246,7 +246,7 @@ async def test_while_it_loads_it_says_so_and_answers_nobody(checkpoint: Path) ->
     go_on = threading.Event()
 
     def slowly(watch: Watch) -> loading.Loaded:
-        watch(lambda: 0.25)
+        watch(lambda: Progress("loading", 250_000, 1_000_000))
         go_on.wait(60)
         return loading.load(str(checkpoint), watch)
 
@@ -256,6 +256,7 @@ async def test_while_it_loads_it_says_so_and_answers_nobody(checkpoint: Path) ->
     while engine.status().progress is None:  # noqa: ASYNC110 - a thread begins
         await asyncio.sleep(0.005)
     assert engine.status().progress == 0.25
+    assert engine.status().detail == "Loading tiny: 250 kB of 1 MB."
     with pytest.raises(NotReady, match="loading"):
         await collect(engine, ask("hello"))
     go_on.set()
@@ -268,7 +269,7 @@ async def test_closing_while_it_loads_is_final(checkpoint: Path) -> None:
     go_on = threading.Event()
 
     def slowly(watch: Watch) -> loading.Loaded:
-        watch(lambda: 0.25)
+        watch(lambda: Progress("loading", 250_000, 1_000_000))
         go_on.wait(60)
         return loading.load(str(checkpoint), watch)
 
