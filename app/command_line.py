@@ -5,6 +5,7 @@ form of values; whether they are safe together is for `app/settings.py` to say.
 """
 
 import argparse
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -84,6 +85,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     draft_help = "a small model of the same vocabulary that guesses ahead"
     options.add("draft-model", draft_help, metavar="M")
     options.add("data-dir", "folder of conversations", default_data_dir(), type=_folder)
+    idle_help = "minutes without a question after which the model's memory is given back"
+    options.add("idle-unload", idle_help, type=_minutes, metavar="MINUTES")
     _add_ask(parser)
     return parser
 
@@ -143,6 +146,16 @@ def _hosts(text: str) -> tuple[str, ...]:
 
 def _folder(text: str) -> Path:
     return Path(text).expanduser()
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not math.isfinite(minutes):
+        raise argparse.ArgumentTypeError(f"give a number of minutes, not '{text}'")
+    return minutes
 
 
 def _login(text: str) -> Login:

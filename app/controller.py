@@ -6,13 +6,22 @@ nor storage.
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import AsyncGenerator, Hashable
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Hashable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field, replace
 
-from app.engine.base import Engine, EngineStatus
-from app.errors import ChatError, EngineError, LineFull, NotReady, UnknownModel
+from app.engine.base import Engine, EngineStatus, ModelHolder
+from app.errors import (
+    ChatError,
+    EngineError,
+    InvalidRequest,
+    LineFull,
+    NotReady,
+    SettingsError,
+    UnknownModel,
+)
 from app.failures import log_failure
 from app.messages import DEFAULT_MODEL, ChatRequest, Event, Finished, Waiting
 
@@ -74,14 +83,19 @@ class Controller:
         self._line: deque[_Ticket] = deque()
         self._ahead: dict[Hashable, asyncio.Task[None]] = {}
         self._draining = False
+        self._changing = False  # the model: who comes now waits
+        self._last_use = time.monotonic()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def status(self) -> ControllerStatus:
         engine = self.engine.status()
         waiting = len(self._line)
+        if self._changing and engine.state in ("ready", "unloaded"):
+            said = "It answers what was asked before, then gives way."
+            engine = replace(engine, state="loading", detail=said, doing="finishing")
         free = self._active < self.engine.capacity or waiting < self.max_waiting
-        accepting = engine.state == "ready" and free and not self._draining
+        accepting = engine.state in ("ready", "unloaded") and free and not self._draining
         return ControllerStatus(engine, self._active, waiting, accepting)
 
     def models(self) -> tuple[str, ...]:
@@ -120,6 +134,7 @@ class Controller:
                 ticket.moved.clear()
                 yield Waiting(ticket.place)
                 await ticket.moved.wait()
+            await self._awake()
             async with aclosing(self.engine.stream(request)) as events:
                 async for event in events:
                     ended = self._count(event)
@@ -155,10 +170,62 @@ class Controller:
         task.add_done_callback(lambda done: self._forget(place, done))
 
     async def loaded(self) -> EngineStatus:
-        """Wait until the engine has loaded, or has failed to."""
-        while (status := self.engine.status()).state == "loading":  # noqa: ASYNC110 - a thread loads
+        """Wait until the engine has loaded, or has failed to; what rests is loaded again."""
+        while (status := self.status().engine).state in ("loading", "unloaded"):
+            if status.state == "unloaded" and isinstance(self.engine, ModelHolder):
+                self.engine.wake()
             await asyncio.sleep(_WATCH)
         return status
+
+    @property
+    def can_switch(self) -> bool:
+        """Whether the engine can answer with another model."""
+        return isinstance(self.engine, ModelHolder)
+
+    async def switch(self, model: str) -> None:
+        """Answer with another model: what was asked before is answered first, by the one before.
+
+        Raises InvalidRequest where that can't be, EngineError where it can't be loaded; then the
+        model before answers on.
+        """
+        if not isinstance(self.engine, ModelHolder):
+            raise InvalidRequest("This server answers with one model.")
+        with self._change():
+            await self._idle.wait()
+            try:
+                await self.engine.switch(model)
+            except SettingsError as error:
+                raise InvalidRequest(error.message) from None
+
+    async def rest(self, idle: float) -> None:
+        """Let go of the model when nobody has asked for `idle` seconds."""
+        busy = self._active or self._ahead or self._changing or self._draining
+        if busy or self.status().engine.state != "ready":
+            self._last_use = time.monotonic()
+        elif isinstance(self.engine, ModelHolder) and time.monotonic() - self._last_use >= idle:
+            with self._change():
+                await self.engine.unload()
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """While the model changes nobody is let in."""
+        if self._changing or self._draining or self.engine.status().state == "loading":
+            raise InvalidRequest("A model is being loaded already: wait until it is ready.")
+        self._changing = True
+        for task in self._ahead.values():
+            task.cancel()
+        try:
+            yield
+        finally:
+            self._changing = False
+            self._last_use = time.monotonic()
+
+    async def _awake(self) -> None:
+        """Wait for a model that rested. Raises NotReady when it can't be loaded any more."""
+        if self.engine.status().state == "unloaded":
+            status = await self.loaded()
+            if status.state != "ready":
+                raise NotReady(f"The model can't be used: {status.detail}", retry_after=30)
 
     async def drain(self, grace: float = 2.0) -> None:
         """Let nobody in any more, give the answers `grace` seconds to end, close the engine."""
@@ -192,6 +259,7 @@ class Controller:
             self.totals.refused += 1
             raise
         self._idle.clear()
+        self._last_use = time.monotonic()
         if self._active < self.engine.capacity:
             self._active += 1
             return _Ticket(0)
@@ -208,6 +276,7 @@ class Controller:
             self._active -= 1
         for place, waiting in enumerate(self._line, start=1):
             waiting.move(place)
+        self._last_use = time.monotonic()
         if not self._active:
             self._idle.set()
 

@@ -39,6 +39,7 @@ STATIC = Path(__file__).resolve().parent.parent / "static"
 NO_DOCS: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
 DRAIN = 1.0  # seconds that answers may go on after the signal to stop
 CONNECTIONS = 1  # further seconds for open pages, whose event streams never end by themselves
+LOOK_AT_IDLE = 15.0  # seconds between looks at how long nobody has asked
 LAST = 4.5  # seconds after the signal when the process ends whatever still hangs
 
 
@@ -49,7 +50,9 @@ def build(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        idle = asyncio.create_task(_rest_when_idle(controller, settings.idle_unload))
         yield
+        idle.cancel()
         await controller.drain()
         await conversations.aclose()
 
@@ -98,6 +101,13 @@ def serve(settings: Settings, listener: socket.socket, say: Callable[[str], None
         link.close()
     if server.failure:
         raise EngineError(server.failure)
+
+
+async def _rest_when_idle(controller: Controller, minutes: float | None) -> None:
+    """Let go of the model when nobody has asked for so many minutes; None is never."""
+    while minutes is not None:
+        await asyncio.sleep(min(LOOK_AT_IDLE, 60 * minutes))
+        await controller.rest(60 * minutes)
 
 
 def address(host: str, port: int) -> str:

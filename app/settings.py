@@ -60,9 +60,11 @@ class Settings:
     kv_bits: int | None = None
     draft_model: str | None = None
     data_dir: Path = field(default_factory=default_data_dir)
+    idle_unload: float | None = None  # minutes
 
     def __post_init__(self) -> None:
         _check_engine(self)
+        _check_idle(self)
         _check_address(self)
         _check_secrets(self)
 
@@ -126,6 +128,11 @@ def _check_base_url(settings: Settings) -> None:
         raise SettingsError(
             "--base-url is http(s)://HOST[:PORT]/v1, without a user or password in it."
         )
+
+
+def _check_idle(settings: Settings) -> None:
+    if settings.idle_unload is not None and settings.idle_unload <= 0:
+        raise SettingsError("--idle-unload is a number of minutes above 0; without it, never.")
 
 
 def _check_address(settings: Settings) -> None:

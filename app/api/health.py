@@ -19,7 +19,7 @@ async def health() -> dict[str, str]:
 
 @router.get("/ready")
 async def ready(controller: ControllerOf) -> JSONResponse:
-    """200 when the model is loaded, the engine steps and the line has room; else 503 and why."""
+    """200 when the model is loaded, or rests, and the line has room; else 503 and why."""
     status = controller.status()
     reason = _reason(status)
     body: dict[str, Any] = {
@@ -37,7 +37,7 @@ async def ready(controller: ControllerOf) -> JSONResponse:
 
 
 def _reason(status: ControllerStatus) -> str | None:
-    if status.engine.state != "ready":
+    if status.engine.state not in ("ready", "unloaded"):  # a question loads it again
         return f"The model is {status.engine.state}."
     if status.engine.stalled:
         return "The engine has made no step for long, though there is work."

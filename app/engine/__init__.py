@@ -1,6 +1,7 @@
 """Engines: what turns a request into text. `create_engine` makes the one the settings ask for."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from app.engine.catalogue import BUNDLED, find
 from app.engine.echo import EchoEngine
 from app.engine.mlx import MlxEngine
 from app.engine.openai import OpenAIEngine
+from app.engine.switching import SwitchingEngine
 from app.errors import SettingsError
 from app.settings import Settings
 from model.templates import OWN, TEMPLATES
@@ -27,17 +29,24 @@ def create_engine(settings: Settings) -> Engine:
         # The default of --model means a model of ours: elsewhere, whatever is there.
         model = None if settings.model == BUNDLED else settings.model
         return OpenAIEngine(settings.base_url, model)
-    source, names = find(settings.model)
     if settings.template not in (None, OWN, *TEMPLATES):
         raise SettingsError(f"--template is one of {', '.join((*TEMPLATES, OWN))}.")
+    return SwitchingEngine(settings.model, partial(_choose, settings))
+
+
+def _choose(settings: Settings, model: str) -> Callable[[], Engine]:
+    """What begins to load a model. Raises SettingsError where the name means none."""
+    source, names = find(model)
     load = partial(
         _load,
-        template=settings.template,
+        source,
         memory=None if settings.memory is None else int(settings.memory * GB),
         kv_bits=settings.kv_bits,
-        draft=None if settings.draft_model is None else find(settings.draft_model)[0],
     )
-    return MlxEngine(names, partial(load, source))
+    if model == settings.model:  # template and draft were chosen for that one, and fit no other
+        draft = None if settings.draft_model is None else find(settings.draft_model)[0]
+        load = partial(load, template=settings.template, draft=draft)
+    return partial(MlxEngine, names, load)
 
 
 def _load(source: str, watch: Watch, **how: Any) -> "Loaded":

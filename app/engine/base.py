@@ -6,14 +6,14 @@ made and says how far it is.
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from app.messages import ChatRequest, Event
 from model.amounts import size_text
 
 GB = 10**9  # bytes
 
-EngineState: TypeAlias = Literal["loading", "ready", "failed", "closed"]
+EngineState: TypeAlias = Literal["loading", "ready", "unloaded", "failed", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +85,24 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """End all streams with an EngineError and let go of the model."""
+        ...
+
+
+@runtime_checkable
+class ModelHolder(Protocol):
+    """An engine that can let go of its model: for another, or until it is asked again."""
+
+    async def switch(self, model: str) -> None:
+        """Answer with another model; where it can't be loaded, EngineError and the one before.
+
+        Raises SettingsError for an unknown name. Nobody may be answered meanwhile.
+        """
+        ...
+
+    async def unload(self) -> None:
+        """Let go of the model: the state is "unloaded". Nobody may be answered meanwhile."""
+        ...
+
+    def wake(self) -> None:
+        """Begin to load again what was let go of."""
         ...

@@ -139,15 +139,19 @@ class MlxEngine:
     def _run(self) -> None:
         """The model thread."""
         try:
-            loaded = self._load(self._watch)
-            if not self._closing:
-                self._loaded, self._state, self._detail = loaded, "ready", "It is ready."
-                self._serve(loaded.scheduler)
+            self._load_and_serve()
         except BaseException as error:  # whatever ends this thread is said
             self._fail(error)
         finally:
             self._loaded = None
             _leave_mlx()
+
+    def _load_and_serve(self) -> None:
+        """Apart from `_run`, so that nothing of the model is held any more when MLX is left."""
+        loaded = self._load(self._watch)
+        if not self._closing:
+            self._loaded, self._state, self._detail = loaded, "ready", "It is ready."
+            self._serve(loaded.scheduler)
 
     def _watch(self, progress: Callable[[], Progress]) -> None:
         self._progress = progress

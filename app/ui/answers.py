@@ -100,7 +100,7 @@ class Answers:
             raise InvalidRequest(
                 "An answer is still being written in this chat. Stop it or wait for its end."
             )
-        loading = self._controller.status().engine.state == "loading"
+        loading = self._controller.status().engine.state in ("loading", "unloaded")
         answer = Answer(owner, conversation, Phase.LOADING if loading else Phase.READING)
         self._running[owner, conversation] = answer
         try:

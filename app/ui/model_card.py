@@ -13,6 +13,7 @@ POCKET = "pocket"
 _STATES = {
     "loading": "loading",
     "ready": "ready",
+    "unloaded": "resting",
     "failed": "could not be loaded",
     "closed": "stopped",
 }

@@ -157,3 +157,11 @@ def test_help_names_every_option_and_no_secret(capsys: pytest.CaptureFixture[str
     assert "hid" not in shown
     for field in fields(Settings):
         assert f"--{field.name.replace('_', '-')} " in shown
+
+
+def test_the_time_of_rest_is_in_minutes() -> None:
+    assert read(["--idle-unload", "2.5"], {})[0].idle_unload == 2.5
+    assert read([], {"LLAVA_CHAT_IDLE_UNLOAD": "30"})[0].idle_unload == 30
+    for wrong in ("soon", "inf", "nan"):
+        with pytest.raises(SettingsError, match="a number of minutes"):
+            read(["--idle-unload", wrong], {})

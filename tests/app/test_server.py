@@ -2,7 +2,8 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,23 @@ async def test_gradio_is_mounted_with_its_doors_shut(tmp_path: Path, time: str) 
 def test_the_address_is_one_that_a_browser_takes() -> None:
     assert address("127.0.0.1", 7860) == "http://127.0.0.1:7860"
     assert address("::1", 80) == "http://[::1]:80"
+
+
+def test_a_model_that_nobody_asks_rests_until_somebody_does(tmp_path: Path) -> None:
+    options = ("--engine", "mlx", "--model", "pocket", "--idle-unload", "0.02")
+    question = {"model": "default", "messages": [{"role": "user", "content": "Hello!"}]}
+    with running(tmp_path, *options) as server, httpx.Client(base_url=server.url) as client:
+        until(lambda: client.get("/ready").json()["state"] == "unloaded")
+        assert client.get("/ready").status_code == 200
+        assert client.get("/v1/models").json()["data"][0]["id"] == "pocket"
+        answer = client.post("/v1/chat/completions", json=question, timeout=60)
+        assert answer.json()["choices"][0]["message"]["content"]
+        until(lambda: client.get("/ready").json()["state"] == "unloaded")
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not come about")

@@ -31,6 +31,7 @@ LOGIN = Login("ada", "correct horse battery")
         ({"engine": "openai", "base_url": "http://host:99999/v1"}, "--base-url is http(s)"),
         ({"engine": "openai", "base_url": "http:///v1"}, "--base-url is http(s)"),
         ({"host": ""}, "--host is empty"),
+        ({"idle_unload": 0.0}, "--idle-unload is a number of minutes above 0"),
         ({"port": 65536}, "1 to 65535"),
         ({"port": -1}, "1 to 65535"),
         ({"api_key": ""}, "--api-key is"),

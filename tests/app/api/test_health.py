@@ -46,6 +46,12 @@ async def test_not_ready_while_the_model_is_not(state: EngineState) -> None:
     assert state in response.json()["reason"]
 
 
+async def test_ready_while_the_model_rests_for_a_question_loads_it_again() -> None:
+    async with client(application(Said("unloaded"))) as one:
+        response = await one.get("/ready")
+    assert (response.status_code, response.json()["state"]) == (200, "unloaded")
+
+
 async def test_not_ready_while_the_engine_is_stuck() -> None:
     async with client(application(Said("ready", stalled=True))) as one:
         response = await one.get("/ready")
