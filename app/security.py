@@ -42,6 +42,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+# What tunnels and proxies add: who comes with one of these doesn't sit at this machine.
+_FORWARDED = {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"}
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\[\]:/@\s]+)(:[0-9]*)?", re.IGNORECASE)
 
 
@@ -62,6 +64,11 @@ class HostNames:
         """Whether a `Host` header, with or without port, names this server."""
         match = _HOST.fullmatch(host)
         return match is not None and bare_host(match["name"]) in self._own | self._public
+
+    def is_own(self, host: str) -> bool:
+        """Whether a `Host` header is a name of this machine itself."""
+        match = _HOST.fullmatch(host)
+        return match is not None and bare_host(match["name"]) in self._own
 
     def takes_origin(self, origin: str, host: str) -> bool:
         """Whether a page of `origin` may write: this server's own, known by `host`.
@@ -101,7 +108,7 @@ class Shell:
         no = self._refuse_caller(scope, headers)
         verdict = Verdict(no) if no else self._guard.judge(scope, headers)
         outgoing = _Outgoing(send, verdict.cookie)
-        scope.setdefault("state", {})["owner"] = OWNER
+        scope.setdefault("state", {}).update(owner=OWNER, at_home=self._is_at_home(headers))
         try:
             await (verdict.answer or self._app)(scope, receive, outgoing.send)
         except ClientDisconnect:
@@ -112,6 +119,16 @@ class Shell:
                 raise ConnectionAbortedError("an answer broke off; see the log") from None
             answer = refusal(500, "internal_error", "Something went wrong here; see the log.")
             await answer(scope, receive, outgoing.send)
+
+    def _is_at_home(self, headers: Headers) -> bool:
+        """Whether who asks came by a name of this machine itself, over no tunnel or proxy.
+
+        A tunnel may put the local host in place of its own; then it tells by what it adds, and the
+        page by its origin.
+        """
+        places = [headers.get("host", "")]
+        places += [origin.partition("://")[2] for origin in headers.getlist("origin")]
+        return all(map(self._hosts.is_own, places)) and not _FORWARDED & {*headers}
 
     def _refuse_caller(self, scope: Scope, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")

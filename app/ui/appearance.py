@@ -13,7 +13,7 @@ import gradio as gr
 from app.settings import Settings
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
-_STYLES = ("tokens", "layout", "sidebar", "thread", "composer")
+_STYLES = ("tokens", "layout", "sidebar", "thread", "composer", "shelf")
 _FONTS = ["ui-sans-serif", "-apple-system", "system-ui", "sans-serif"]
 
 

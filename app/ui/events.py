@@ -5,6 +5,7 @@ written. Each checks the owner through `Conversations`. Knows nothing of engines
 """
 
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from app.controller import Controller
+from app.controller import Controller, ControllerStatus
 from app.conversations import ChatSettings, Conversations
 from app.errors import ChatError, NotFound
 from app.failures import log_failure
@@ -20,6 +21,7 @@ from app.ui.answers import Answers
 from app.ui.model_card import badge, empty_page
 from app.ui.owner import owner_of
 from app.ui.render import live, thread
+from app.ui.shelf_desk import ShelfDesk
 from app.ui.sidebar import chat_list
 from app.ui.words import Words
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 SKIP = gr.skip()
 GONE = "This chat doesn't exist any more."
 BROKEN = "Something went wrong here. Try again; the server's log says more."
+LOOK, LOOK_LOADING = 5.0, 1.0  # seconds between a page's looks at the model's state
+NEWS = 90.0  # seconds for which a change is told: a tab in the background looks once a minute
 # The events that redraw the conversation, and whether they take the settings along.
 ACTIONS = {
     "show": False,
@@ -80,6 +84,9 @@ class Desk:
         self._conversations = conversations
         self._controller = controller
         self._answers = Answers(controller)
+        self.shelf = ShelfDesk(controller)
+        self._seen: tuple[object, ...] = ()  # of the model's state
+        self._changed = time.monotonic()
 
     @safely
     async def show(self, owner: str, words: Words) -> Drawn:
@@ -185,10 +192,28 @@ class Desk:
         except ChatError as error:
             yield {"view": words.view, "busy": False, "notice": error.message}
 
-    def model(self) -> tuple[str, gr.Timer]:
-        """Name and state of the model; looked at until it has loaded, or has failed to."""
+    def model(self, request: gr.Request) -> tuple[Any, gr.Timer]:
+        """Name and state of the model, and when to look again."""
+        return badge(self._status(), shelf=self.shelf.is_open_to(request)), self._again()
+
+    def news_of_model(self, request: gr.Request) -> tuple[Any, gr.Timer]:
+        """The same, but only where it has changed of late: what is drawn anew loses the focus."""
+        self._status()
+        if time.monotonic() - self._changed > NEWS:
+            return SKIP, self._again()
+        return self.model(request)
+
+    def _status(self) -> ControllerStatus:
         status = self._controller.status()
-        return badge(status), gr.Timer(active=status.engine.state == "loading")
+        engine = status.engine
+        seen = (engine.model, engine.state, engine.doing, engine.progress)
+        if seen != self._seen:
+            self._seen, self._changed = seen, time.monotonic()
+        return status
+
+    def _again(self) -> gr.Timer:
+        loading = self._controller.status().engine.state == "loading"
+        return gr.Timer(LOOK_LOADING if loading else LOOK, active=True)
 
     async def _news(self, owner: str, words: Words) -> AsyncGenerator[dict[str, Any], None]:
         view, conversation = words.view, words.text("conversation")

@@ -30,13 +30,14 @@ this machine does as well: <code>--model path/to/folder</code>.</p>
 """
 
 
-def badge(status: ControllerStatus) -> str:
-    """Name and state of the model, as a button that opens its description."""
+def badge(status: ControllerStatus, *, shelf: bool = False) -> str:
+    """Name and state of the model, as a button that opens the shelf, or else its description."""
     engine = status.engine
     state = engine.doing or _STATES.get(engine.state, engine.state)
     progress = f" {engine.progress:.0%}" if engine.state == "loading" and engine.progress else ""
     return (
         '<button type="button" class="model" data-act="about-model" data-testid="model" '
+        f'data-shelf="{"open" if shelf else "closed"}" '
         f'aria-label="Model {escape(engine.model)}: {state}{progress}">'
         f'<span class="dot {escape(engine.state)}"></span>'
         f'<span class="name">{escape(engine.model)}</span>'

@@ -13,14 +13,19 @@ from app.conversations import Conversations
 from app.settings import Settings
 from app.ui import parts
 from app.ui.appearance import static_version
-from app.ui.events import ACTIONS, Desk
+from app.ui.events import ACTIONS, LOOK_LOADING, Desk
 from app.ui.model_card import badge
 
 NEWS = """
 watch("value", () =>
   document.dispatchEvent(new CustomEvent("llava-news", { detail: props.value })));
 """
-STATUS_EVERY = 1.0  # seconds between looks at a model that is loading
+SHELF_NEWS = NEWS.replace("llava-news", "llava-shelf")
+MANNERS: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "trigger_mode": "multiple",
+}
 
 
 def build_page(
@@ -47,7 +52,9 @@ def build_page(
             with gr.Column(elem_id="dock"):
                 composer = _composer()
         news = _html("", "news", html_template="", js_on_load=NEWS)
+        shelf = _html("", "shelf-news", html_template="", js_on_load=SHELF_NEWS)
         _wire(desk, composer, news, _panel())
+        composer.shelf(desk.shelf.act, None, shelf, queue=False, **MANNERS)
         _watch_model(page, desk, model)
     return page
 
@@ -84,7 +91,7 @@ def _composer() -> gr.HTML:
 
     Its value is no HTML but what `Desk` tells the script after each event.
     """
-    names = ", ".join(f'"{name}"' for name in (*ACTIONS, "search", "ahead", "follow"))
+    names = ", ".join(f'"{name}"' for name in (*ACTIONS, "search", "ahead", "follow", "shelf"))
     script = (
         f'import("/ui/js/chat.js?v={static_version()}")'
         f".then((chat) => chat.start({{ element, trigger, watch, props, events: [{names}] }}));"
@@ -124,8 +131,7 @@ def _wire(
     `follow` streams, and any number of pages may follow at once: the controller's line alone
     decides who is answered. Every other action takes its place.
     """
-    manners = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
-    follow = composer.follow(desk.follow, None, news, concurrency_limit=None, **manners)
+    follow = composer.follow(desk.follow, None, news, concurrency_limit=None, **MANNERS)
     for name, takes_knobs in ACTIONS.items():
         getattr(composer, name)(
             getattr(desk, name),
@@ -133,17 +139,17 @@ def _wire(
             [composer, *knobs],
             queue=False,
             cancels=[follow],
-            **manners,
+            **MANNERS,
         )
-    composer.search(desk.search, None, [composer, *knobs], queue=False, **manners)
-    composer.ahead(desk.ahead, knobs, None, queue=False, **manners)
+    composer.search(desk.search, None, [composer, *knobs], queue=False, **MANNERS)
+    composer.ahead(desk.ahead, knobs, None, queue=False, **MANNERS)
 
 
 def _watch_model(page: gr.Blocks, desk: Desk, model: gr.HTML) -> None:
-    timer = gr.Timer(STATUS_EVERY)
-    for look in (page.load, timer.tick):
+    timer = gr.Timer(LOOK_LOADING)
+    for look, action in ((page.load, desk.model), (timer.tick, desk.news_of_model)):
         look(
-            desk.model,
+            action,
             None,
             [model, timer],
             queue=False,

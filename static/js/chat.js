@@ -5,6 +5,7 @@
 
 import { Composer } from "./composer.js";
 import { showSheet } from "./dialogs.js";
+import { Shelf } from "./shelf.js";
 import { listenToSearch, sidebarActions } from "./sidebar.js";
 import { Scroll, threadActions } from "./thread.js";
 
@@ -25,6 +26,7 @@ class Chat {
       onPictures: () => this.readAhead(),
     });
     this.scroll = new Scroll(document.querySelector("#scroller"), element.querySelector(".to-end"));
+    this.shelf = new Shelf((data) => trigger("shelf", data));
     this.actions = { ...threadActions(this), ...sidebarActions(this), ...this.frameActions() };
   }
 
@@ -46,12 +48,18 @@ class Chat {
       "panel": () => this.setPanel(document.body.dataset.panel !== "open"),
       "close-sides": () => { frame.setRail(false); this.setPanel(false); },
       "theme": () => frame.toggleTheme(),
-      "about-model": () => showSheet(document.querySelector("#about-model")),
+      "about-model": () => this.aboutModel(),
       "example": (card) => this.composer.example(card.dataset.picture, card.dataset.question),
       "attach": () => this.composer.file.click(),
       "stop": () => this.stop(),
       "dismiss": () => this.composer.notice(""),
     };
+  }
+
+  // The shelf of models where one may choose, else what is to be said of the model that answers.
+  aboutModel() {
+    if (document.querySelector("#model [data-shelf=open]")) this.shelf.open();
+    else showSheet(document.querySelector("#about-model"));
   }
 
   setPanel(open) {

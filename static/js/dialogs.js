@@ -1,6 +1,6 @@
 // Dialogs: a picture in full size, a question before something is lost, how to load a full model.
 
-function open(dialog) {
+export function openDialog(dialog) {
   document.body.append(dialog);
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
@@ -10,7 +10,7 @@ function open(dialog) {
   return dialog;
 }
 
-const closeButton =
+export const closeButton =
   '<button type="button" class="icon-button corner" data-close aria-label="Close">' +
   '<svg class="icon" viewBox="0 0 24 24"><use href="/ui/icons/icons.svg#close"></use></svg></button>';
 
@@ -24,22 +24,27 @@ export function zoom(address, label) {
   image.alt = label;
   image.dataset.close = "";
   dialog.prepend(image);
-  open(dialog);
+  openDialog(dialog);
 }
 
-export function confirmRemoval(title) {
+export const confirmRemoval = (title) =>
+  confirmLoss("Delete this chat?", `“${title}” and its pictures will be gone for good.`, "Delete");
+
+export function confirmLoss(question, what, yes) {
   const dialog = document.createElement("dialog");
   dialog.className = "sheet";
-  dialog.setAttribute("aria-label", "Delete this chat?");
+  dialog.setAttribute("aria-label", question);
   dialog.innerHTML =
-    "<h2>Delete this chat?</h2><p></p>" +
+    "<h2></h2><p></p>" +
     '<div class="row"><button type="button" class="plain-button" data-close>Cancel</button>' +
-    '<button type="button" class="danger-button" data-close data-yes>Delete</button></div>';
-  dialog.querySelector("p").textContent = `“${title}” and its pictures will be gone for good.`;
+    '<button type="button" class="danger-button" data-close data-yes></button></div>';
+  dialog.querySelector("h2").textContent = question;
+  dialog.querySelector("p").textContent = what;
+  dialog.querySelector("[data-yes]").textContent = yes;
   return new Promise((resolve) => {
     dialog.querySelector("[data-yes]").addEventListener("click", () => resolve(true));
     dialog.addEventListener("close", () => resolve(false));
-    open(dialog);
+    openDialog(dialog);
   });
 }
 
@@ -49,5 +54,5 @@ export function showSheet(template) {
   dialog.append(template.content.cloneNode(true));
   dialog.insertAdjacentHTML("beforeend", closeButton);
   dialog.setAttribute("aria-label", dialog.querySelector("h2").textContent);
-  open(dialog);
+  openDialog(dialog);
 }

@@ -40,6 +40,29 @@ async def test_a_foreign_host_is_refused(host: str) -> None:
     assert answer.json()["error"]["code"] == "foreign_host"
 
 
+@pytest.mark.parametrize(
+    ("headers", "at_home"),
+    [
+        ({"Host": "127.0.0.1:7860"}, True),
+        ({"Host": "localhost:7860", "Origin": "http://localhost:7860"}, True),
+        ({"Host": "abc.gradio.live"}, False),
+        ({"Host": "localhost:7860", "Origin": "https://abc.gradio.live"}, False),
+        ({"Host": "localhost:7860", "X-Forwarded-For": "192.0.2.1"}, False),
+        ({"Host": "localhost:7860", "Via": "1.1 proxy"}, False),
+    ],
+)
+async def test_it_knows_who_sits_at_the_machine(headers: dict[str, str], at_home: bool) -> None:
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["state"]["at_home"])
+        await hello(scope, receive, send)
+
+    async with client(shell(app, "abc.gradio.live")) as http:
+        assert (await http.get("/", headers=headers)).status_code == 200
+    assert seen == [at_home]
+
+
 async def test_a_request_with_no_host_or_with_two_is_refused() -> None:
     for hosts in ([], [(b"host", b"localhost")] * 2):
         sent, send = outbox()

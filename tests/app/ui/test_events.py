@@ -16,7 +16,7 @@ from app.conversations import Conversations
 from app.engine.echo import EchoEngine
 from app.messages import ChatRequest
 from app.store import Store
-from app.ui.events import BROKEN, GONE, SKIP, Desk, Drawn
+from app.ui.events import BROKEN, GONE, NEWS, SKIP, Desk, Drawn
 
 pytestmark = pytest.mark.anyio
 KNOBS = ("", 0.2, 1, 512)
@@ -264,7 +264,24 @@ async def test_events_of_another_form_are_refused(tab: Tab) -> None:
 
 async def test_the_model_is_looked_at_until_it_has_loaded(conversations: Conversations) -> None:
     loading = Desk(conversations, Controller(EchoEngine(loading=60.0)))
-    badge, timer = loading.model()
+    request = gr.Request(request=SimpleNamespace(state=SimpleNamespace(owner="me")))
+    badge, timer = loading.model(request)
     assert "loading" in badge
     assert timer.active is True
-    assert Desk(conversations, conversations._controller).model()[1].active is False
+    ready = Desk(conversations, conversations._controller)
+    assert ready.model(request)[1].value > timer.value
+
+
+async def test_the_model_is_drawn_anew_only_where_it_has_changed(
+    conversations: Conversations,
+) -> None:
+    controller = Controller(EchoEngine())
+    desk = Desk(conversations, controller)
+    request = gr.Request(request=SimpleNamespace(state=SimpleNamespace(owner="me", at_home=True)))
+    assert "ready" in desk.news_of_model(request)[0]
+    desk._changed -= NEWS + 1
+    assert desk.news_of_model(request)[0] is SKIP
+    await controller.drain(0)
+    assert "stopped" in desk.news_of_model(request)[0]
+    assert "stopped" in desk.model(request)[0]
+    assert 'data-shelf="closed"' in desk.model(request)[0]  # an echo has no shelf

@@ -1,0 +1,130 @@
+"""The shelf in a browser, with a stand-in hub: download, pause, close, resume, use, ask, remove."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.app.engine.model_thread import write_speaker
+from tests.app.running import Running, start
+from tests.browser.chat import Chat
+from tests.browser.conftest import NewContext
+from tests.browser.test_looks import PHONE, hurdles
+from tests.hub_server import HubServer
+
+BAK = "llava-hf/bakLlava-v1-hf"
+LARGER = {"hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4}
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    with HubServer(tmp_path / "served") as hub:
+        write_speaker(hub.repository(BAK), text=LARGER)
+        for name, value in (hub.environment(tmp_path / "cache") | {"HOME": str(tmp_path)}).items():
+            monkeypatch.setenv(name, value)
+        yield hub
+
+
+@contextmanager
+def pocket(data_dir: Path) -> Iterator[Running]:
+    with start(["-m", "app"], data_dir, "--engine", "mlx", "--model", "pocket") as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("LLaVA Chat: http://"), (line, process.communicate(timeout=30))
+            yield Running(process, line.split()[2])
+        finally:
+            process.kill()
+
+
+def open_shelf(chat: Chat) -> Locator:
+    """Open the dialog; its row of BakLLaVA."""
+    chat.page.get_by_test_id("model").click()
+    row = chat.page.locator(f'.model-row[data-model="{BAK}"]')
+    row.wait_for()
+    return row
+
+
+def test_a_model_is_downloaded_paused_resumed_used_asked_and_removed(
+    new_context: NewContext, tmp_path: Path, hub: HubServer
+) -> None:
+    hub.pace = 250_000
+    with pocket(tmp_path / "data") as server:
+        chat = Chat.open(new_context(server.url), server.url)
+        expect(chat.page.get_by_test_id("model")).to_contain_text("ready")
+        row = open_shelf(chat)
+        expect(chat.page.locator(".machine")).to_contain_text("of memory")
+        assert hub.asked == []  # nobody has asked for anything yet
+        row.get_by_role("button", name="Download").click()
+        expect(row).to_contain_text(re.compile(r"of 3\.\d+ MB · \d+ kB/s · \d+ s left"))
+        row.get_by_role("button", name="Pause").click()
+        expect(row).to_have_attribute("data-state", "begun")
+        done = float(row.locator("progress").get_attribute("value") or 0)
+        assert 0 < done < float(row.locator("progress").get_attribute("max") or 0)
+        chat.page.get_by_label("Close", exact=True).click()
+    hub.pace = None
+    hub.asked.clear()
+    with pocket(tmp_path / "data") as server:
+        chat = Chat.open(new_context(server.url), server.url)
+        chat.page.locator(".card").nth(1).click()
+        chat.ask("What color is the star?")
+        expect(chat.answered(1)).to_contain_text("yellow", ignore_case=True)
+        row = open_shelf(chat)
+        expect(row).to_contain_text("not complete")
+        row.get_by_role("button", name="Resume").click()
+        row.get_by_role("button", name="Use", exact=False).and_(
+            row.locator('[data-shelf="use"]')
+        ).click()
+        expect(row).to_have_attribute("data-state", "in use")
+        assert any(asked.start > 0 for asked in hub.asked)
+        chat.page.get_by_label("Close", exact=True).click()
+        expect(chat.page.get_by_test_id("model")).to_contain_text("bakllava")
+        models = chat.page.request.get(f"{server.url}/v1/models").json()["data"]
+        assert [model["id"] for model in models] == ["bakllava"]
+        chat.ask("And now?")  # the conversation goes on, with the picture
+        expect(chat.answered(2)).not_to_be_empty()
+        row = open_shelf(chat)
+        expect(row.get_by_role("button")).to_have_count(0)
+        first = chat.page.locator('.model-row[data-model="pocket"]')
+        first.get_by_role("button", name="Use").click()
+        expect(first).to_have_attribute("data-state", "in use")
+        row.get_by_role("button", name="Remove").click()
+        chat.page.locator("dialog").last.get_by_role("button", name="Remove").click()
+        expect(row).to_have_attribute("data-state", "absent")
+        assert not list((tmp_path / "cache").rglob("*.safetensors"))
+
+
+def test_what_can_not_be_had_is_said_and_the_shelf_fits_a_phone(
+    new_context: NewContext, tmp_path: Path, hub: HubServer
+) -> None:
+    with pocket(tmp_path / "data") as server:
+        chat = Chat.open(new_context(server.url, bypass_csp=True, **PHONE), server.url)
+        open_shelf(chat)
+        assert hurdles(chat) == []
+        field = chat.page.get_by_label("A model of Hugging Face, or a folder")
+        field.fill("nobody/nothing")
+        field.press("Enter")
+        row = chat.page.locator('.model-row[data-model="nobody/nothing"]')
+        expect(row).to_contain_text("Hugging Face has no public repository nobody/nothing.")
+        field.fill("nonsense <img>")
+        field.press("Enter")
+        expect(chat.page.get_by_test_id("shelf-said")).to_contain_text("neither OWNER/NAME")
+        assert chat.page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+        list_ = chat.page.locator(".model-list")
+        assert list_.evaluate("(list) => list.scrollWidth <= list.clientWidth")
+
+
+def test_a_shared_link_has_no_shelf(
+    new_context: NewContext, tmp_path: Path, hub: HubServer
+) -> None:
+    with pocket(tmp_path / "data") as server:
+        forwarded = {"X-Forwarded-For": "192.0.2.1"}
+        chat = Chat.open(new_context(server.url, extra_http_headers=forwarded), server.url)
+        expect(chat.page.get_by_test_id("model")).to_contain_text("ready")
+        chat.page.get_by_test_id("model").click()
+        expect(chat.page.locator("dialog")).to_contain_text("--model llava-1.5-7b")
+        expect(chat.page.locator(".model-row")).to_have_count(0)
+    assert hub.asked == []
