@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -60,7 +60,8 @@ class Item:
     """A model on the shelf. `key` names it in requests of the page; `name` is what is switched to.
 
     `size` in bytes is what there is to download, 0 where that isn't known; `here` bytes are on the
-    disk; `needs` bytes of memory at 16, 8 and 4 bits. `refusal` says why it can't be run.
+    disk; `needs` bytes of memory at 16, 8 and 4 bits. `refusal` says why it can't be run, `doing`
+    what the loading of a model that is coming is at.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Item:
     removable: bool = False
     speed: float = 0.0
     left: float | None = None
+    doing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,13 @@ class Shelf:
     async def view(self) -> View:
         """How everything is now."""
         found = await self._look()
-        items = tuple(self._items(found))
+        engine = self._controller.status().engine
+        items = tuple(
+            replace(item, doing=engine.detail) if item.state == "coming" else item
+            for item in self._items(found)
+        )
         moving = bool(self._coming) or any(one.running for one in self._downloads.values())
-        loading = self._controller.status().engine.state == "loading"
-        return View(found.machine, items, self._said, moving or loading)
+        return View(found.machine, items, self._said, moving or engine.state == "loading")
 
     async def get(self, written: str) -> None:
         """Use the folder, or download the repository, that a person has written."""
@@ -322,8 +327,9 @@ class Shelf:
         if name == self._coming:
             return "coming"
         engine = self._controller.status().engine
-        if not self._coming and {engine.model, *engine.also} & {*names}:
-            return "in use"
+        is_it = not self._coming and bool({engine.model, *engine.also} & {*names})
+        if is_it and engine.state != "failed":
+            return "coming" if engine.state == "loading" else "in use"
         if complete:
             return "here"
         return "begun" if begun else "absent"

@@ -203,6 +203,12 @@ class Desk:
             return SKIP, self._again()
         return self.model(request)
 
+    async def choose(
+        self, event: gr.EventData, request: gr.Request
+    ) -> tuple[dict[str, Any], Any, gr.Timer]:
+        """What one does at the shelf of models; the model's state is drawn along."""
+        return await self.shelf.act(event, request), *self.news_of_model(request)
+
     def _status(self) -> ControllerStatus:
         status = self._controller.status()
         engine = status.engine

@@ -54,8 +54,8 @@ def build_page(
         news = _html("", "news", html_template="", js_on_load=NEWS)
         shelf = _html("", "shelf-news", html_template="", js_on_load=SHELF_NEWS)
         _wire(desk, composer, news, _panel())
-        composer.shelf(desk.shelf.act, None, shelf, queue=False, **MANNERS)
-        _watch_model(page, desk, model)
+        timer = _watch_model(page, desk, model)
+        composer.shelf(desk.choose, None, [shelf, model, timer], queue=False, **MANNERS)
     return page
 
 
@@ -145,7 +145,7 @@ def _wire(
     composer.ahead(desk.ahead, knobs, None, queue=False, **MANNERS)
 
 
-def _watch_model(page: gr.Blocks, desk: Desk, model: gr.HTML) -> None:
+def _watch_model(page: gr.Blocks, desk: Desk, model: gr.HTML) -> gr.Timer:
     timer = gr.Timer(LOOK_LOADING)
     for look, action in ((page.load, desk.model), (timer.tick, desk.news_of_model)):
         look(
@@ -156,3 +156,4 @@ def _watch_model(page: gr.Blocks, desk: Desk, model: gr.HTML) -> None:
             show_progress="hidden",
             api_visibility="private",
         )
+    return timer

@@ -76,6 +76,8 @@ def _memory(item: Item, machine: Machine) -> str:
 
 
 def _progress(item: Item) -> str:
+    if item.doing:
+        return f'<p class="moving">{escape(item.doing)}</p>'
     if item.state not in ("downloading", "begun"):
         return ""
     if not item.size:

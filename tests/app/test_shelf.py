@@ -27,11 +27,12 @@ class Holder(EchoEngine):
     def __init__(self) -> None:
         super().__init__()
         self.name = "pocket"
+        self.loading = ""
         self.go_on = asyncio.Event()
         self.go_on.set()
 
     def status(self) -> EngineStatus:
-        return EngineStatus("ready", self.name, also=())
+        return EngineStatus("loading" if self.loading else "ready", self.name, self.loading)
 
     async def switch(self, model: str) -> None:
         await self.go_on.wait()
@@ -181,7 +182,9 @@ async def test_a_model_that_cant_be_loaded_is_said(
     broken = write_checkpoint(tmp_path / "broken")
     engine.go_on.clear()
     await shelf.get(str(broken))
-    assert (await shelf.view()).moving
+    view = await shelf.view()
+    assert view.moving
+    assert row(view, "pocket").state == "here"
     with pytest.raises(InvalidRequest, match="Another model is being loaded"):
         await shelf.get(str(broken))
     engine.go_on.set()
@@ -190,6 +193,13 @@ async def test_a_model_that_cant_be_loaded_is_said(
     assert row(view, "pocket").state == "in use"
     shelf.clear()
     assert not (await shelf.view()).said
+
+
+async def test_a_model_that_loads_says_what_it_is_at(shelf: Shelf, engine: Holder) -> None:
+    engine.loading = "Loading pocket: 3 MB of 9 MB."
+    view = await shelf.view()
+    assert view.moving
+    assert (row(view, "pocket").state, row(view, "pocket").doing) == ("coming", engine.loading)
 
 
 async def test_only_some_downloads_run_at_once(shelf: Shelf, hub: HubServer) -> None:

@@ -68,3 +68,4 @@ def test_names_from_elsewhere_stay_text() -> None:
     words = dict.fromkeys(("key", "title", "where", "licence", "good_at", "refusal"), EVIL)
     assert "<img" not in drawn(**words)
     assert "<img" not in drawn(**words, said=EVIL, state="downloading", size=10)
+    assert "<img" not in drawn(**words, doing=EVIL, state="coming")
