@@ -7,6 +7,7 @@ checksum; the disk's space and the model's family are looked at before anything 
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +53,7 @@ TRIES = 5  # in a row without a byte
 LONGEST_WAIT = 60.0  # seconds before another try
 RESERVE = 256 << 20  # bytes of the disk that are left free
 _NAP = 0.1  # seconds
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BUSY = (408, 429, 500, 502, 503, 504)
 
 
@@ -97,6 +99,9 @@ def _listed(repository: str) -> tuple[str, list[RemoteFile]]:
         raise CheckpointError(f"Hugging Face names no version of {repository}.")
     tree = list(api.list_repo_tree(repository, revision=commit))
     files = listed_files([entry for entry in tree if isinstance(entry, RepoFile)])
+    # They become names of files here.
+    if not all(_DIGEST.fullmatch(digest) for digest in (commit, *(file.digest for file in files))):
+        raise CheckpointError(f"Hugging Face's list of {repository} makes no sense.")
     names = {file.name for file in files}
     if "config.json" not in names:
         raise CheckpointError(f"{repository} has no config.json, so it is no checkpoint.")
@@ -219,6 +224,11 @@ class _Transfer:
                     out.write(chunk)
                     out.flush()
                     tell()
+                    if out.tell() > file.size:  # it need not ever end
+                        break
+        if _size(part) > file.size:
+            part.unlink()
+            raise CheckpointError(f"{file.name} of {self._repository} is longer than announced.")
         if _size(part) != file.size:
             raise httpx2.RemoteProtocolError(
                 f"{_size(part)} bytes came, {file.size} were announced"

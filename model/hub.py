@@ -88,7 +88,6 @@ def _said(repository: str) -> Iterator[None]:
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
-        HFValidationError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
     )
@@ -106,7 +105,7 @@ def _said(repository: str) -> Iterator[None]:
     except (httpx2.ConnectError, httpx2.ProxyError) as error:
         reason = "Hugging Face can't be reached (no network?). What has arrived is kept"
         raise CheckpointError(f"{repository} can't be fetched: {reason}.") from error
-    except (HfHubHTTPError, httpx2.HTTPError, HFValidationError, OSError) as error:
+    except (HfHubHTTPError, httpx2.HTTPError, ValueError, OSError) as error:
         reason = f"{_what(error)}. What has arrived is kept: try again later"
         raise CheckpointError(f"{repository} can't be fetched: {reason}.") from error
 

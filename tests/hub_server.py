@@ -59,6 +59,8 @@ class HubServer:
         self.asked: list[Asked] = []
         self.pace: float | None = None
         self.ranges = True  # whether a part of a file can be asked for
+        self.digests: dict[str, str] = {}  # of files by name, in place of the true ones
+        self.endless = False  # whether large files are longer than announced
         self._failures: list[Failure] = []
         self._lock = threading.Lock()
         hub = self
@@ -157,7 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._missing()
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         if found[2] == "tree":
-            return self._json([_entry(file, folder) for file in files if file.parent == folder])
+            entries = [_entry(file, folder) for file in files if file.parent == folder]
+            told = self.hub.digests
+            return self._json([e | {"oid": told.get(str(e["path"]), e["oid"])} for e in entries])
         siblings = [{"rfilename": str(file.relative_to(folder))} for file in files]
         self._json(
             {"id": found[1], "modelId": found[1], "sha": COMMIT, "private": False, "tags": []}
@@ -182,6 +186,8 @@ class _Handler(BaseHTTPRequestHandler):
         self, file: Path, start: int, failure: Failure | None, headers: dict[str, str]
     ) -> None:
         body = bytearray(file.read_bytes())
+        if self.hub.endless and file.suffix in LARGE:
+            body *= 20
         if failure is not None and failure.damage:
             body[0] ^= 1
         total = len(body)

@@ -47,7 +47,7 @@ def _row(item: Item, machine: Machine) -> str:
         f'data-title="{escape(item.title)}"><div class="what">'
         f"<h3>{escape(item.title)}{shown}</h3>{good_at}"
         f'<p class="facts">{_facts(item, machine)}</p>{_progress(item)}{_trouble(item)}</div>'
-        f'<div class="acts">{_buttons(item)}</div></li>'
+        f'<div class="acts">{_buttons(item, machine)}</div></li>'
     )
 
 
@@ -100,13 +100,24 @@ def _trouble(item: Item) -> str:
     return f'<p class="trouble">{icon("warn")}{escape(said)}</p>' if said else ""
 
 
-def _buttons(item: Item) -> str:
+def _buttons(item: Item, machine: Machine) -> str:
     wanted = _ACTS.get(item.state, ())
     if item.refusal and item.state != "downloading":
         wanted = ()
     removing = (_REMOVE,) if item.removable else ()
+    warning = escape(_warning(item, machine))
     return "".join(
         f'<button type="button" class="{look}" data-shelf="{act}" '
-        f'aria-label="{label} {escape(item.title)}">{label}</button>'
+        f'data-warning="{warning}" aria-label="{label} {escape(item.title)}">{label}</button>'
         for act, label, look in (*wanted, *removing)
+    )
+
+
+def _warning(item: Item, machine: Machine) -> str:
+    """What one should know before the model is used."""
+    if not item.needs or item.needs[0] <= machine.memory:
+        return ""
+    return (
+        f"{item.title} needs about {size_text(item.needs[0])} of memory, and this machine has "
+        f"{size_text(machine.memory)}: it may become very slow, or the program may be ended."
     )

@@ -65,6 +65,8 @@ export class Shelf {
       const text = `“${row.dataset.title}” is deleted from this machine. It can be downloaded again.`;
       if (!(await confirmLoss("Remove this model?", text, "Remove"))) return;
     }
+    const warning = what === "use" && button.dataset.warning;
+    if (warning && !(await confirmLoss("Use this model?", warning, "Use"))) return;
     button.disabled = true;
     this.act(what, row.dataset.model);
   }

@@ -231,6 +231,28 @@ def test_without_a_network_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
         pull(TINY)
 
 
+@pytest.mark.parametrize("digest", ["../../../up", "", "0" * 39, "g" * 40])
+def test_a_hub_that_names_no_digests_writes_nothing(hub: HubServer, digest: str) -> None:
+    hub.digests["tokenizer.json"] = digest
+    with pytest.raises(CheckpointError, match="makes no sense"):
+        pull(TINY)
+    assert hub.fetched() == []
+
+
+def test_a_file_that_is_longer_than_announced_fills_no_disk(hub: HubServer) -> None:
+    hub.endless = True
+    most = 0
+
+    def watch(done: int, total: int) -> None:
+        nonlocal most
+        most = max(most, *(part.stat().st_size for part in blobs().glob("*.incomplete")), 0)
+
+    with pytest.raises(CheckpointError, match="longer than announced"):
+        pull(TINY, watch)
+    assert size(hub, LARGE) <= most < 2 * size(hub, LARGE)
+    assert list(blobs().glob("*.incomplete")) == []
+
+
 def test_two_downloads_of_one_repository_do_not_meet(hub: HubServer) -> None:
     def second(done: int, total: int) -> None:
         with pytest.raises(CheckpointError, match="is being downloaded already"):

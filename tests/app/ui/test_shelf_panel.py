@@ -50,6 +50,13 @@ def test_memory_stands_against_the_machines() -> None:
     assert ">17.0 GB</span> of memory (10.0 GB at 8 bits, 7.0 GB at 4)" in html
 
 
+def test_a_model_that_is_too_large_is_used_after_a_warning_only() -> None:
+    assert "17.0 GB of memory, and this machine has 16.0 GB" in drawn(
+        state="here", needs=(17 * 10**9, 10 * 10**9, 7 * 10**9)
+    )
+    assert 'data-warning=""' in drawn(state="here", needs=(15 * 10**9, 10 * 10**9, 7 * 10**9))
+
+
 def test_a_download_has_bytes_speed_and_time() -> None:
     html = drawn(state="downloading", size=14_130_000_000, here=3_000_000_000, speed=45e6, left=247)
     assert '<progress max="14130000000" value="3000000000"' in html
