@@ -50,6 +50,7 @@ def _add_engine(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     one.add_argument(
         "--minutes", type=float, default=9, help="after which no round begins (default: 9)"
     )
+    one.add_argument("--page", action="store_true", help="measure the page before, as `page` does")
     one.add_argument("--folder", type=Path, metavar="DIR", help="keep the random models there")
     one.add_argument("--write", type=Path, metavar="FILE", help="write the document there")
     one.add_argument("--json", type=Path, metavar="FILE", help="write all runs there")
@@ -79,15 +80,16 @@ def _page(options: argparse.Namespace) -> int:
 
 
 def _engine(options: argparse.Namespace) -> int:
+    seen = page.measure(chats=4) if options.page else []
     with ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         measured = engine.measure(folder, options.peers, options.rounds, options.minutes)
-    document = report.markdown(measured)
+    document = report.markdown(measured, seen)
     print(document)
     if options.write:
         options.write.write_text(document)
     if options.json:
-        report.write_json(options.json, measured)
+        report.write_json(options.json, measured, seen)
     return 0
 
 

@@ -13,6 +13,8 @@ SYSTEM: Final = (
 IMAGE: Final = "<image>"
 END: Final = "</s>"
 
+PROMPT: Final = 298  # tokens of a first question with its picture
+TEXT_PROMPT: Final = 43  # and without
 ANSWER: Final = 16  # tokens of an answer in a conversation
 LONG_ANSWER: Final = 64  # tokens of an answer whose speed is measured
 CHATS: Final = 8

@@ -1,12 +1,10 @@
 """The bare language model: mlx-lm's own generation in our environment, no picture, no text.
 
-With our OpenBLAS, and with `--no-compile` as our engine has it. What it reaches is what an engine
-on MLX can reach.
+With our OpenBLAS, and without compiling, which gains nothing on a CPU. What it reaches is what an
+engine on MLX can reach.
 """
 
 import sys
-import time
-from collections.abc import Callable
 
 import model  # loads OpenBLAS before MLX
 
@@ -17,8 +15,6 @@ from mlx_lm.generate import BatchGenerator, generate_step
 from benchmarks import work
 from benchmarks.surroundings import versions
 from benchmarks.worker import Answer, Clock, serve, together
-
-PROMPT = 298  # tokens, as many as the picture's prompt has
 
 
 class MlxLm:
@@ -32,7 +28,7 @@ class MlxLm:
 
     def first(self) -> Answer:
         clock = Clock()
-        ids = mx.array(self._prompt(0, PROMPT))
+        ids = mx.array(self._prompt(0, work.PROMPT))
         for _ in generate_step(ids, self._decoder, max_tokens=work.LONG_ANSWER):
             clock.token()
         return {"first": clock.first, "speed": clock.speed}
@@ -40,7 +36,7 @@ class MlxLm:
     def chats(self, count: int) -> Answer:
         """As many tokens each as the prompts of chats without pictures have."""
         generator = BatchGenerator(self._decoder, max_tokens=work.LONG_ANSWER)
-        numbers = generator.insert([self._prompt(n, 49) for n in range(count)])
+        numbers = generator.insert([self._prompt(n, work.TEXT_PROMPT) for n in range(count)])
         clocks = {number: Clock() for number in numbers}
         while min(len(clock.times) for clock in clocks.values()) < work.LONG_ANSWER:
             _, said = generator.next()
@@ -49,36 +45,11 @@ class MlxLm:
         generator.close()
         return {"speed": together(list(clocks.values()))}
 
-    def products(self) -> Answer:
-        """The floor: the one-row products of a step alone, tokens a second."""
-        weights = [
-            layer[name].weight
-            for block in self._decoder.layers
-            for layer, names in (
-                (block.self_attn, ("q_proj", "k_proj", "v_proj", "o_proj")),
-                (block.mlp, ("gate_proj", "up_proj", "down_proj")),
-            )
-            for name in names
-        ]
-        weights.append(self._decoder.lm_head.weight)
-        rows = {size: mx.ones((1, size)) for size in {weight.shape[1] for weight in weights}}
-        mx.eval(rows)
-        return {"speed": 1 / _seconds(lambda: mx.eval([rows[w.shape[1]] @ w.T for w in weights]))}
-
     def _prompt(self, seed: int, length: int) -> list[int]:
         return [(seed * 7919 + place * 104729) % self._words for place in range(length)]
 
 
-def _seconds(work_once: Callable[[], None], times: int = 24) -> float:
-    work_once()
-    begun = time.perf_counter()
-    for _ in range(times):
-        work_once()
-    return (time.perf_counter() - begun) / times
-
-
 if __name__ == "__main__":
-    if "--no-compile" in sys.argv:
-        mx.disable_compile()
+    mx.disable_compile()
     mx.set_cache_limit(64 << 20)
     serve(MlxLm(sys.argv[1]))

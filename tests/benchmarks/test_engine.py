@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import checkpoint, comparison, engine, report, vocabulary, work
 from benchmarks.engine import BARE, OURS, Measured
-from benchmarks.peers.environments import PEERS
+from benchmarks.peers.environments import PEERS, TRANSFORMERS
 from benchmarks.quiet import Watch
 from benchmarks.worker import Clock, speed, together
 from benchmarks.workers import Command, Worker, WorkerError
@@ -85,12 +85,12 @@ def test_our_engine_and_the_bare_model_are_measured_and_written_down(
 
 def test_a_ratio_is_of_the_same_round() -> None:
     measured = Measured(3)
-    for place, (ours, bare) in enumerate([(10.0, 20.0), (30.0, 30.0)]):
+    for place, (ours, theirs) in enumerate([(10.0, 20.0), (30.0, 30.0)]):
         measured.put(OURS, "first", place, {"first": 1, "speed": ours})
-        measured.put(BARE, "first", place, {"first": 1, "speed": bare})
+        measured.put(TRANSFORMERS.name, "first", place, {"first": 1, "speed": theirs})
     measured.put(OURS, "first", 2, {"first": 1, "speed": 5.0})
     found = {figure.name: figure for figure in comparison.figures(measured)}
-    assert found["(f) decode, one chat / bare mlx-lm"].runs == (0.5, 1.0)
+    assert found["(f) / transformers"].runs == (0.5, 1.0)
 
 
 def test_a_worker_that_fails_says_why_and_one_that_is_gone_too(tmp_path: Path) -> None:
