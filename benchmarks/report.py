@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import comparison, work
-from benchmarks.engine import Measured
+from benchmarks.engine import LOUD, Measured
 from benchmarks.figures import HEAD, Figure, table
 from benchmarks.surroundings import machine
 
@@ -85,10 +85,10 @@ def _conditions(measured: Measured) -> str:
                 known[name] = f"{known[name]} and {version}" if name in known else version
     lines = [f"Machine: {machine()}.", f"{', '.join(f'{n} {v}' for n, v in known.items())}."]
     if measured.others:
-        loud = sum(share > 0.1 for share in measured.others)
+        loud = sum(share > LOUD for share in measured.others)
         lines.append(
             f"Others took {100 * median(measured.others):.0f} % of the cores meanwhile "
-            f"(median; more than 10 % during {loud} of {len(measured.others)} measurements)."
+            f"(median; more than {100 * LOUD:.0f} % during {loud} of {len(measured.others)} measurements)."
         )
     if os.nice(0) < 0:
         lines.append(f"All of it ran before other processes (nice {os.nice(0)}).")
