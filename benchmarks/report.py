@@ -85,10 +85,10 @@ def _conditions(measured: Measured) -> str:
                 known[name] = f"{known[name]} and {version}" if name in known else version
     lines = [f"Machine: {machine()}.", f"{', '.join(f'{n} {v}' for n, v in known.items())}."]
     if measured.others:
-        loud = sum(share > LOUD for share in measured.others)
+        loud, limit = sum(share > LOUD for share in measured.others), f"{100 * LOUD:.0f} %"
         lines.append(
             f"Others took {100 * median(measured.others):.0f} % of the cores meanwhile "
-            f"(median; more than {100 * LOUD:.0f} % during {loud} of {len(measured.others)} measurements)."
+            f"(median; more than {limit} during {loud} of {len(measured.others)} measurements)."
         )
     if os.nice(0) < 0:
         lines.append(f"All of it ran before other processes (nice {os.nice(0)}).")
