@@ -16,7 +16,7 @@ import model  # loads OpenBLAS before MLX
 # isort: split
 import mlx.core as mx
 from mlx.utils import tree_flatten
-from mlx_lm.models.cache import BatchKVCache
+from mlx_lm.models.cache import BatchKVCache, KVCache
 from PIL import Image
 
 from app.engine.loading import serve as serve_engine
@@ -25,7 +25,7 @@ from app.messages import ChatRequest, Message, Sampling
 from benchmarks import work
 from benchmarks.surroundings import versions
 from benchmarks.worker import Answer, serve
-from model.generation import Prefill, new_cache
+from model.generation import Prefill
 from model.llava import Llava
 
 BLOCKS, STEPS = 5, 8  # of each kind, by turns
@@ -67,7 +67,7 @@ class Parts:
     def step(self) -> Answer:
         """(f): milliseconds of a decode step of one row, and of its products."""
         layers, head = self._text_weights()
-        cache: Any = new_cache(self._llava.network.language_model)
+        cache = _new_cache(self._llava)
         ids = mx.zeros((1, 298), mx.int32)
         mx.eval(self._llava.network(ids, cache=cache))
         one = mx.zeros((1, 1), mx.int32)
@@ -97,7 +97,7 @@ class Parts:
         return {"engine": median(engine_times), "bare": median(bare_times)}
 
     def _prefill(self, embeddings: mx.array) -> None:
-        cache = new_cache(self._llava.network.language_model)
+        cache = _new_cache(self._llava)
         prefill = Prefill(self._llava.network, embeddings, cache)
         while prefill.logits is None:
             prefill.step()
@@ -126,7 +126,7 @@ class _Bare:
         self._network = llava.network
         caches: Any = []
         for prompt in prompts:
-            caches.append(new_cache(llava.network.language_model))
+            caches.append(_new_cache(llava))
             mx.eval(llava.network(mx.array([prompt]), cache=caches[-1]))
         layers = zip(*caches, strict=True)
         self._cache: Any = [BatchKVCache.merge(list(layer)) for layer in layers]
@@ -138,6 +138,10 @@ class _Bare:
         self._next = mx.argmax(logits, axis=-1).astype(mx.int32)
         mx.async_eval(self._next)
         given.tolist()
+
+
+def _new_cache(llava: Llava) -> list[KVCache]:
+    return [KVCache() for _ in llava.network.language_model.layers]
 
 
 def _matrices(module: Any) -> list[mx.array]:
