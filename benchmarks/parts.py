@@ -1,0 +1,176 @@
+"""Where the time goes: the parts of our engine in one thread, and the products they are made of.
+
+Unlike `benchmarks/ours.py` it reaches into the engine: the scheduler is stepped by hand, beside the
+bare network that does the same work.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+import model  # loads OpenBLAS before MLX
+
+# isort: split
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from mlx_lm.models.cache import BatchKVCache, KVCache
+from PIL import Image
+
+from app.engine.loading import serve as serve_engine
+from app.engine.outbox import Outbox
+from app.messages import ChatRequest, Message, Sampling
+from benchmarks import work
+from benchmarks.surroundings import versions
+from benchmarks.worker import Answer, serve
+from model.generation import Prefill
+from model.llava import Llava
+
+BLOCKS, STEPS = 5, 8  # of each kind, by turns
+
+
+class Parts:
+    def __init__(self, checkpoint: str) -> None:
+        mx.disable_compile()  # as the engine has it on a CPU
+        mx.set_cache_limit(64 << 20)
+        self._llava: Llava = model.load(checkpoint)
+
+    def start(self) -> Answer:
+        return {"versions": versions(("mlx", "mlx-lm", "scipy-openblas32"))}
+
+    def cost(self, count: int) -> Answer:
+        """(j): milliseconds of a step of the scheduler, and of the bare network beside it."""
+        return asyncio.run(self._cost(count))
+
+    def first(self, picture: str) -> Answer:
+        """(a): milliseconds of what happens until the first token, each alone."""
+        llava, network = self._llava, self._llava.network
+        image = Image.open(picture).convert("RGB")
+        pixels = mx.array(llava.image_processor(image))[None]
+        visual = network.encode_pictures(pixels)[0]
+        prompt = llava.tokenizer.encode_rendered(work.render([], work.question(0)))
+        mark = llava.config.image_token_index
+        place = prompt.index(mark)
+        ids = [*prompt[:place], *[mark] * llava.visual_tokens, *prompt[place + 1 :]]
+        embeddings = network.embed(mx.array(ids), [visual])
+        mx.eval(visual, embeddings)
+        return {
+            "image processor": _ms(lambda: llava.image_processor(image)),
+            "vision tower and projector": _ms(lambda: mx.eval(network.encode_pictures(pixels))),
+            "its products alone": _ms(lambda: _multiply(self._vision_weights(), 257)),
+            "prefill": _ms(lambda: self._prefill(embeddings)),
+            "its products alone, in chunks of 256": _ms(lambda: self._multiply_chunks(len(ids))),
+        }
+
+    def step(self) -> Answer:
+        """(f): milliseconds of a decode step of one row, and of its products."""
+        layers, head = self._text_weights()
+        cache = _new_cache(self._llava)
+        ids = mx.zeros((1, 298), mx.int32)
+        mx.eval(self._llava.network(ids, cache=cache))
+        one = mx.zeros((1, 1), mx.int32)
+        return {
+            "step": _ms(lambda: mx.eval(self._llava.network(one, cache=cache))),
+            "products of the layers": _ms(lambda: _multiply(layers, 1)),
+            "product with the vocabulary": _ms(lambda: _multiply([head], 1)),
+        }
+
+    async def _cost(self, count: int) -> Answer:
+        loaded = serve_engine(self._llava)
+        scheduler, preparation = loaded.scheduler, loaded.preparation
+        scheduler.speculate = False
+        sequences = []
+        for number in range(count):
+            message = Message("user", work.chat_text(number))
+            request = ChatRequest((message,), Sampling(0, max_tokens=1000), owner=str(number))
+            sequences.append(preparation.prepare(request, Outbox()))
+            scheduler.add(sequences[-1])
+        while not all(len(sequence.tokens) > 1 for sequence in sequences):
+            scheduler.step()
+        bare = _Bare(self._llava, [sequence.all_ids for sequence in sequences])
+        engine_times, bare_times = [], []
+        for _ in range(BLOCKS):
+            engine_times.append(_ms(lambda: _repeat(scheduler.step), 1) / STEPS)
+            bare_times.append(_ms(lambda: _repeat(bare.step), 1) / STEPS)
+        return {"engine": median(engine_times), "bare": median(bare_times)}
+
+    def _prefill(self, embeddings: mx.array) -> None:
+        cache = _new_cache(self._llava)
+        prefill = Prefill(self._llava.network, embeddings, cache)
+        while prefill.logits is None:
+            prefill.step()
+        mx.eval(prefill.logits)
+
+    def _multiply_chunks(self, tokens: int) -> None:
+        layers, head = self._text_weights()
+        for start in range(0, tokens, 256):
+            _multiply(layers, min(256, tokens - start))
+        _multiply([head], 1)
+
+    def _text_weights(self) -> tuple[list[mx.array], mx.array]:
+        decoder = self._llava.network.language_model
+        return _matrices(decoder.model.layers), decoder.lm_head.weight
+
+    def _vision_weights(self) -> list[mx.array]:
+        network = self._llava.network
+        found = _matrices(network.vision_tower)
+        return found + _matrices(network.multi_modal_projector)
+
+
+class _Bare:
+    """The network and an argmax, one step pipelined: what no engine on MLX can do without."""
+
+    def __init__(self, llava: Llava, prompts: Sequence[Sequence[int]]) -> None:
+        self._network = llava.network
+        caches: Any = []
+        for prompt in prompts:
+            caches.append(_new_cache(llava))
+            mx.eval(llava.network(mx.array([prompt]), cache=caches[-1]))
+        layers = zip(*caches, strict=True)
+        self._cache: Any = [BatchKVCache.merge(list(layer)) for layer in layers]
+        self._next = mx.array([prompt[-1] for prompt in prompts], mx.int32)
+
+    def step(self) -> None:
+        given = self._next
+        logits = self._network(given[:, None], cache=self._cache)[:, -1]
+        self._next = mx.argmax(logits, axis=-1).astype(mx.int32)
+        mx.async_eval(self._next)
+        given.tolist()
+
+
+def _new_cache(llava: Llava) -> list[KVCache]:
+    return [KVCache() for _ in llava.network.language_model.layers]
+
+
+def _matrices(module: Any) -> list[mx.array]:
+    """All matrices of a network's part, but embeddings, which are looked up."""
+    if isinstance(module, list):
+        return [matrix for one in module for matrix in _matrices(one)]
+    leaves: Any = tree_flatten(module.parameters())
+    return [leaf for name, leaf in leaves if leaf.ndim == 2 and "embed" not in name]
+
+
+def _multiply(weights: Sequence[mx.array], rows: int) -> None:
+    inputs = {weight.shape[1]: mx.ones((rows, weight.shape[1])) for weight in weights}
+    mx.eval([inputs[weight.shape[1]] @ weight.T for weight in weights])
+
+
+def _repeat(step: Callable[[], None]) -> None:
+    for _ in range(STEPS):
+        step()
+
+
+def _ms(do: Callable[[], object], times: int = 5) -> float:
+    """The median time, in milliseconds; of one alone, that."""
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        do()
+        taken.append(1000 * (time.perf_counter() - begun))
+    return median(taken)
+
+
+if __name__ == "__main__":
+    serve(Parts(sys.argv[1]))
