@@ -1,4 +1,4 @@
-"""`python -m model list`, `pull REPO`, `remove REPO`, `train pocket`, `evaluate pocket`."""
+"""`python -m model list`, `pull`, `remove`, `convert`, `train pocket`, `evaluate pocket`."""
 
 import argparse
 import os
@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = root.add_subparsers(dest="command", required=True)
     shelf.add_to(commands)
+    _add_convert(commands)
     train = commands.add_parser(
         "train", help="train the bundled model; stopped, the same command goes on"
     )
@@ -49,13 +50,71 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    convert = commands.add_parser("convert", help="quantise a model into a folder of its own")
+    convert.add_argument("source", metavar="SRC", help="a folder, OWNER/NAME or a name of the list")
+    convert.add_argument("out", metavar="DST", type=Path, help="the folder to be written")
+    convert.add_argument(
+        "--bits",
+        type=int,
+        choices=[2, 3, 4, 6, 8],
+        default=4,
+        help="of the language model's weights (default: %(default)s)",
+    )
+    convert.add_argument(
+        "--group-size",
+        type=int,
+        choices=[32, 64, 128],
+        default=64,
+        help="weights that share a scale (default: %(default)s)",
+    )
+    convert.add_argument(
+        "--keep-vision",
+        action="store_true",
+        help="leave vision tower and projector as they are, instead of 8 bits",
+    )
+
+
 def main() -> int:
     options = parser().parse_args()
+    if options.command == "convert":
+        return _convert(options)
     if options.command == "train":
         return _train(options)
     if options.command == "evaluate":
         return _evaluate(options)
     return shelf.run(options)
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from model import load
+    from model.convert import convert
+    from model.drift import distributions, drift
+    from model.errors import CheckpointError
+    from model.shelf.curated import ALIASES
+
+    source = str(POCKET) if options.source == "pocket" else options.source
+    source = ALIASES.get(source, source)
+    try:
+        made = convert(
+            source,
+            options.out,
+            bits=options.bits,
+            group_size=options.group_size,
+            keep_vision=options.keep_vision,
+        )
+        # One after the other: two models needn't fit into memory at once.
+        moved = drift(distributions(load(source)), distributions(load(options.out)))
+    except (CheckpointError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(
+        f"{options.out}: {made.bits_per_weight:.2f} bits a weight, {made.bytes / 1e6:.1f} MB.\n"
+        f"Against its source, over {moved.tokens} tokens of answers to pictures: "
+        f"divergence {moved.divergence:.4f} nats a token, "
+        f"the same likeliest token in {moved.agreement:.1%}.\n"
+    )
+    return 0
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -52,7 +52,7 @@ def load(
     if written is None:
         raise CheckpointError("The folder has no config.json, so it is no checkpoint.")
     stored = stored_tensors(folder)
-    config = _complete(fitness.check(written), folder, stored)
+    config = complete(fitness.check(written), folder, stored)
     processor = _image_processor(folder, written, config)
     network = load_network(config, stored, dtype=dtype, quantize=quantize)
     return Llava(
@@ -75,7 +75,7 @@ def _tokenizer_config(folder: Path) -> dict[str, Any]:
     return config | ({"chat_template": own} if own is not None else {})
 
 
-def _complete(config: LlavaConfig, folder: Path, stored: Mapping[str, StoredTensor]) -> LlavaConfig:
+def complete(config: LlavaConfig, folder: Path, stored: Mapping[str, StoredTensor]) -> LlavaConfig:
     """Add what the other files know better: the end of an answer, the projector, the head."""
     generation = read_json(folder, "generation_config.json") or {}
     eos = fields.token_ids(generation, "eos_token_id") or config.eos_token_ids

@@ -64,6 +64,17 @@ def quantizable(network: nn.Module, group_size: int = 64) -> set[str]:
     }
 
 
+def quantizable_vision(network: nn.Module, group_size: int = 64) -> set[str]:
+    """Paths of the vision tower's and the projector's matrices, where even; never of its tables."""
+    return {
+        path
+        for path, layer in network.named_modules()
+        if not path.startswith("language_model.")
+        and isinstance(layer, nn.Linear)
+        and layer.weight.shape[-1] % group_size == 0
+    }
+
+
 def is_quantized(network: nn.Module) -> bool:
     """Whether any layer of a network is quantised."""
     return any(hasattr(module, "bits") for module in network.modules())
