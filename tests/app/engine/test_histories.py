@@ -59,7 +59,7 @@ class Case:
     @property
     def level(self) -> float:
         """By how much a kept value may differ: of 4 bits, a level is a fifteenth of a range."""
-        return {None: 1e-3, 8: 0.1, 4: 1.5}[self.packing.bits if self.packing else None]
+        return {None: 1e-3, 8: 0.2, 4: 1.5}[self.packing.bits if self.packing else None]
 
 
 @pytest.fixture(scope="module", params=["random", "bundled", "drafted", "8 bits", "4 bits"])
