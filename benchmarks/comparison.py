@@ -21,11 +21,11 @@ def figures(measured: Measured) -> list[Figure]:
 
 def _first_tokens(measured: Measured) -> list[Case]:
     runs, each = measured.runs, measured.each
-    first = runs(OURS, "first", "first")
+    first = runs(OURS, "cold", "first")
     follow = each(OURS, "talk", _follow)
 
     def beside(peer: Peer) -> Runs:
-        return _ratio(first, runs(peer.name, "first", "first"))
+        return _ratio(first, runs(peer.name, "cold", "first"))
 
     second, alone = runs(OURS, "second", "first"), runs(OURS, "second", "alone")
     llama = each(LLAMA_F32.name, "talk", _follow)
@@ -94,7 +94,7 @@ def by_program(measured: Measured) -> str:
     rows = []
     for program in (OURS, *(peer.name for peer in PEERS), BARE):
         cells = (
-            _median(measured.runs(program, "first", "first"), 1000),
+            _median(measured.runs(program, "cold", "first"), 1000),
             _median(measured.each(program, "talk", lambda answer: answer["firsts"][1]), 1000),
             _median(measured.runs(program, "first", "speed")),
             _median(measured.runs(program, "chats", "speed")),

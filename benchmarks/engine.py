@@ -29,6 +29,7 @@ PARTS = "parts"
 TYPING = 2.0  # seconds between a picture and Send
 LOUD = 0.15  # share of the cores that others may take; what was louder is done again
 TRIES = 3
+COLD = 3  # first tokens in a round, of which the median counts
 
 Answer = dict[str, Any]
 
@@ -74,9 +75,6 @@ class Bench:
     def picture(self) -> str:
         """One that nobody has seen."""
         return str(pictures.write(self.folder, next(self.numbers)))
-
-    def pictures(self, count: int) -> list[str]:
-        return [self.picture() for _ in range(count)]
 
     def ask(
         self,
@@ -189,6 +187,8 @@ def _round(bench: Bench, number: int) -> None:
     programs = [OURS, *(peer.name for peer in _peers(number))]
     programs = programs[number % len(programs) :] + programs[: number % len(programs)]
     for program in programs:
+        often = 1 if program == VLM.name else COLD
+        bench.ask(program, "cold", number, partial(_pictures, bench, often))
         bench.ask(program, "first", number, lambda: _question(bench.picture()))
         if program == OURS:
             bench.ask(OURS, "bare", number, dict)
@@ -201,7 +201,7 @@ def _round(bench: Bench, number: int) -> None:
     for program in (*programs, BARE):
         bench.ask(program, "chats", number, lambda: {"count": work.CHATS})
     for program in programs:
-        bench.ask(program, "chats_with_pictures", number, lambda: _eight(bench))
+        bench.ask(program, "chats_with_pictures", number, partial(_pictures, bench, work.CHATS))
     _only_ours(bench, number)
 
 
@@ -209,8 +209,8 @@ def _only_ours(bench: Bench, number: int) -> None:
     # Others may have the cores while one types.
     dropped = {"number": 0, "seconds": TYPING}
     bench.ask(OURS, "ahead", number, lambda: {"picture": bench.picture()} | dropped, tries=1)
-    bench.ask(OURS, "back", number, lambda: {"pictures": bench.pictures(3)})
-    bench.ask(OURS, "second", number, lambda: {"pictures": bench.pictures(3)})
+    bench.ask(OURS, "back", number, partial(_pictures, bench, 3))
+    bench.ask(OURS, "second", number, partial(_pictures, bench, 2 * COLD))
     bench.ask(COPIES, "copy", number, dict)
     bench.ask(PARTS, "cost", number, lambda: {"count": work.CHATS})
     bench.ask(PARTS, "first", number, lambda: {"picture": bench.picture()})
@@ -230,8 +230,8 @@ def _talk(bench: Bench, turns: int) -> Answer:
     return {"picture": bench.picture(), "turns": turns}
 
 
-def _eight(bench: Bench) -> Answer:
-    return {"pictures": bench.pictures(work.CHATS)}
+def _pictures(bench: Bench, count: int) -> Answer:
+    return {"pictures": [bench.picture() for _ in range(count)]}
 
 
 def _say(line: str) -> None:

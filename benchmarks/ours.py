@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import model  # noqa: F401 - loads OpenBLAS before MLX
@@ -68,9 +69,14 @@ class Ours:
         return {"state": self._runner.run(ready()), "versions": versions(PACKAGES)}
 
     def first(self, picture: str, number: int) -> Answer:
-        """(a), (f): a new conversation about a new picture."""
+        """(f): a long answer in a new conversation about a new picture."""
         said = self._ask([_user(number, picture)], work.LONG_ANSWER)
         return _told(said)
+
+    def cold(self, pictures: Sequence[str]) -> Answer:
+        """(a): the first token of new conversations about new pictures, one after the other."""
+        said = [self._ask([_user(0, picture)], work.BEGINNING) for picture in pictures]
+        return {"first": median(one.clock.first for one in said)}
 
     def ahead(self, picture: str, number: int, seconds: float) -> Answer:
         """(b): the picture is dropped some time before the question."""
@@ -104,17 +110,22 @@ class Ours:
         return _told(self._ask(chat, work.ANSWER, person))
 
     def second(self, pictures: Sequence[str]) -> Answer:
-        """(e): another picture in the third turn; beside it the same picture alone."""
-        person = self._person()
-        chat = [_user(0, pictures[0])]
+        """(e): another picture in the third turn; beside it that picture alone.
+
+        `pictures` are pairs. What one person's pictures became is not another's to use.
+        """
+        pairs = list(zip(pictures[::2], pictures[1::2], strict=True))
+        added = median(self._added(*pair) for pair in pairs)
+        alone = [self._ask([_user(2, second)], work.BEGINNING) for _, second in pairs]
+        return {"first": added, "alone": median(said.clock.first for said in alone)}
+
+    def _added(self, picture: str, other: str) -> float:
+        person, chat = self._person(), [_user(0, picture)]
         for number in (1, 2):
             said = self._ask(chat, work.ANSWER, person)
             chat += [Message("assistant", said.text.strip()), _user(number)]
-        chat[-1] = _user(2, pictures[1])
-        added = self._ask(chat, work.ANSWER, person)
-        # A picture's visual tokens are known by now, whoever showed it: alone is another.
-        alone = self._ask([_user(2, pictures[2])], work.ANSWER)
-        return {"first": added.clock.first, "alone": alone.clock.first}
+        chat[-1] = _user(2, other)
+        return self._ask(chat, work.BEGINNING, person).clock.first
 
     def chats(self, count: int) -> Answer:
         """(g): chats without pictures at once."""

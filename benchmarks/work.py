@@ -15,6 +15,7 @@ END: Final = "</s>"
 
 PROMPT: Final = 298  # tokens of a first question with its picture
 TEXT_PROMPT: Final = 43  # and without
+BEGINNING: Final = 2  # tokens of an answer of which only the first is waited for
 ANSWER: Final = 16  # tokens of an answer in a conversation
 LONG_ANSWER: Final = 64  # tokens of an answer whose speed is measured
 CHATS: Final = 8

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import xllamacpp
@@ -48,6 +49,10 @@ class LlamaCpp:
         said = self._ask([], work.question(number), picture, work.LONG_ANSWER)
         told = {"first": said.clock.first, "speed": said.clock.speed, "text": said.text}
         return told | {"prompt": said.prompt}
+
+    def cold(self, pictures: Sequence[str]) -> Answer:
+        asked = (self._ask([], work.question(0), one, work.BEGINNING) for one in pictures)
+        return {"first": median(said.clock.first for said in asked)}
 
     def talk(self, picture: str, turns: int) -> Answer:
         turns_said: list[work.Turn] = []

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks import work
@@ -39,6 +40,11 @@ class MlxVlm:
         prompt = work.render([], work.question(number))
         clock, text, read = self._ask(prompt, picture, tokens)
         return {"first": clock.first, "speed": clock.speed, "text": text, "prompt": read}
+
+    def cold(self, pictures: Sequence[str]) -> Answer:
+        prompt = work.render([], work.question(0))
+        asked = (self._ask(prompt, picture, work.BEGINNING) for picture in pictures)
+        return {"first": median(clock.first for clock, _, _ in asked)}
 
     def talk(self, picture: str, turns: int) -> Answer:
         said: list[work.Turn] = []

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import torch
@@ -59,6 +60,11 @@ class Transformers:
             [work.render([], work.question(number))], [picture], work.LONG_ANSWER
         )
         return {"first": clock.first, "speed": clock.speed, "text": text[0], "prompt": prompt}
+
+    def cold(self, pictures: Sequence[str]) -> Answer:
+        prompt = work.render([], work.question(0))
+        asked = (self._ask([prompt], [picture], work.BEGINNING) for picture in pictures)
+        return {"first": median(clock.first for clock, _, _ in asked)}
 
     def talk(self, picture: str, turns: int) -> Answer:
         said: list[work.Turn] = []
