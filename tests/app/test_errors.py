@@ -32,4 +32,4 @@ def test_whoever_may_try_again_is_told_when() -> None:
 def test_the_codes_tell_the_errors_apart() -> None:
     kinds = [value for value in vars(errors).values() if isinstance(value, type)]
     codes = [kind.code for kind in kinds if issubclass(kind, errors.ChatError)]
-    assert len(codes) == len(set(codes)) == 10
+    assert len(codes) == len(set(codes)) == 11
