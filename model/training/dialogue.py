@@ -318,6 +318,8 @@ class Speaker:
         noun = self.rng.choice(
             ("shapes", "objects", "things", "figures", "items", "elements", "forms")
         )
+        if self.rng.random() < 0.4:  # an adjective that is no color
+            noun = f"{self.rng.choice(P.ANY)} {noun}"
         return self._ask(P.COUNT, what=noun), there_are(len(scene.things), "shape", "shapes")
 
     def _count_kind(self, scene: Scene) -> Said:

@@ -70,6 +70,13 @@ COUNT = (
     "Number of {what}?",
     "{what}: how many?",
 )
+# Adjectives that are no colors: what they stand before is counted all the same.
+ANY = tuple(
+    "different single individual distinct drawn colored small whole various visible unique simple "
+    "geometric little big nice clear existing main basic pretty separable tiny bright total other "
+    "isolated disjoint actual real flat solid filled painted present possible certain several "
+    "complete detached independent discrete recognizable noticeable".split()
+)
 COUNT_THEM = (
     "How many of (them|these|those) are {property}?",
     "And how many (of them |)are {property}?",
@@ -249,6 +256,7 @@ SURE = (
 )
 
 HELLO = (
+    "(Hi|Hey|Hello|Hi there|Hi you)",
     "(Hello|Hi|Hey|Good morning|Good evening|Good afternoon|Hi there|Hello there|Greetings|Howdy|Hallo|Yo)(!|.| there!||!)",
     "(Hello|Hi|Hey),? how are you( doing| today|)?",
     "How are you( today| doing||)?",
