@@ -72,10 +72,7 @@ COUNT = (
 )
 # Adjectives that are no colors: what they stand before is counted all the same.
 ANY = tuple(
-    "different single individual distinct drawn colored small whole various visible unique simple "
-    "geometric little big nice clear existing main basic pretty separable tiny bright total other "
-    "isolated disjoint actual real flat solid filled painted present possible certain several "
-    "complete detached independent discrete recognizable noticeable".split()
+    ["different", "single", "individual", "distinct", "drawn", "colored", "small", "whole", "various", "visible", "unique", "simple", "geometric", "little", "big", "nice", "clear", "existing", "main", "basic", "pretty", "separable", "tiny", "bright", "total", "other", "isolated", "disjoint", "actual", "real", "flat", "solid", "filled", "painted", "present", "possible", "certain", "several", "complete", "detached", "independent", "discrete", "recognizable", "noticeable"]
 )
 COUNT_THEM = (
     "How many of (them|these|those) are {property}?",
