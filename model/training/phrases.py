@@ -71,9 +71,14 @@ COUNT = (
     "{what}: how many?",
 )
 # Adjectives that are no colors: what they stand before is counted all the same.
-ANY = tuple(
-    ["different", "single", "individual", "distinct", "drawn", "colored", "small", "whole", "various", "visible", "unique", "simple", "geometric", "little", "big", "nice", "clear", "existing", "main", "basic", "pretty", "separable", "tiny", "bright", "total", "other", "isolated", "disjoint", "actual", "real", "flat", "solid", "filled", "painted", "present", "possible", "certain", "several", "complete", "detached", "independent", "discrete", "recognizable", "noticeable"]
-)
+ANY = (
+    "different", "single", "individual", "distinct", "drawn", "colored", "small", "whole",
+    "various", "visible", "unique", "simple", "geometric", "little", "big", "nice", "clear",
+    "existing", "main", "basic", "pretty", "separable", "tiny", "bright", "total", "other",
+    "isolated", "disjoint", "actual", "real", "flat", "solid", "filled", "painted", "present",
+    "possible", "certain", "several", "complete", "detached", "independent", "discrete",
+    "recognizable", "noticeable",
+)  # fmt: skip
 COUNT_THEM = (
     "How many of (them|these|those) are {property}?",
     "And how many (of them |)are {property}?",
