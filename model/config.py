@@ -4,7 +4,7 @@ Knows nothing of weights. Field names are those of the Hugging Face configuratio
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from model import fields, original_config, text_config
@@ -62,13 +62,14 @@ class VisionConfig:
 
 @dataclass(frozen=True, slots=True)
 class ProjectorConfig:
-    """The projector between tower and language model; `kind` is `mlp` or `linear`."""
+    """The projector between tower and language model; `kind` is one of `projector.PROJECTORS`."""
 
     input_size: int
     output_size: int
     kind: str = "mlp"
     hidden_act: str = "gelu"
     bias: bool = True
+    layer_norm_eps: float = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +109,22 @@ class LlavaConfig:
         """
         if original_config.recognises(given):
             given = original_config.translate(given)
-        fields.choice(given, "model_type", ["llava"])
-        read = _DEFAULTS | dict(given)
+        family = fields.choice(given, "model_type", FAMILIES)
+        read = _DEFAULTS | dict(FAMILIES[family].defaults) | dict(given)
+        read |= FAMILIES[family].fixed
         vision = VisionConfig.from_dict(fields.section(read, "vision_config"))
         text = _text(read)
         layers = _feature_layers(read, vision)
         return cls(
-            model_type="llava",
+            model_type=family,
             vision=vision,
             projector=ProjectorConfig(
                 input_size=vision.hidden_size * len(layers),
                 output_size=text["hidden_size"],
-                kind=fields.choice(read, "projector_kind", ["mlp", "linear"]),
+                kind=fields.choice(read, "projector_kind", ["mlp", "linear", "normed_mlp"]),
                 hidden_act=fields.choice(read, "projector_hidden_act", ACTIVATIONS),
                 bias=fields.flag(read, "multimodal_projector_bias"),
+                layer_norm_eps=fields.positive(read, "projector_layernorm_eps"),
             ),
             text=text,
             vision_feature_layers=layers,
@@ -142,6 +145,29 @@ _DEFAULTS: dict[str, Any] = {
     "multimodal_projector_bias": True,
     "tie_word_embeddings": False,
     "image_token_id": 32000,
+    "projector_layernorm_eps": 1e-5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a family adds to `config.json`: `defaults` where it is silent, `fixed` in any case."""
+
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+# A new family is a row here, by transformers' `model_type`; see docs/families.md.
+FAMILIES: dict[str, Family] = {
+    "llava": Family(),
+    "vipllava": Family(
+        defaults={"vision_feature_layer": [-2, -5, -8, -11, 6]},
+        fixed={
+            "projector_kind": "normed_mlp",
+            "multimodal_projector_bias": True,
+            "vision_feature_select_strategy": "default",
+        },
+    ),
 }
 
 
@@ -156,7 +182,8 @@ def _text(read: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _feature_layers(read: Mapping[str, Any], vision: VisionConfig) -> tuple[int, ...]:
-    written = read["vision_feature_layer"]
+    # ViP-LLaVA's checkpoints say it in the plural.
+    written = read.get("vision_feature_layers", read["vision_feature_layer"])
     layers = written if isinstance(written, list) else [written]
     depth = vision.num_hidden_layers
     for layer in layers:

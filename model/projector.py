@@ -1,7 +1,9 @@
 """The projection from the vision tower's space to the language model's: `Z_v = W H_v`.
 
-The first LLaVA used one matrix `W`; LLaVA-1.5 a two-layer MLP with GELU.
-Sources: Liu et al. 2023 (sec. 4.1) and 2024 (sec. 3.2); transformers `models/llava`.
+The first LLaVA used one matrix `W`; LLaVA-1.5 a two-layer MLP with GELU; ViP-LLaVA that, after
+a layer norm.
+Sources: Liu et al. 2023 (sec. 4.1) and 2024 (sec. 3.2); Cai et al. 2024 (ViP-LLaVA, sec. 3);
+transformers `models/llava`, `models/vipllava`.
 """
 
 import mlx.core as mx
@@ -24,6 +26,17 @@ class MLPProjector(nn.Module):
         return self.linear_2(self.activation(self.linear_1(features)))
 
 
+class NormedMLPProjector(MLPProjector):
+    """ViP-LLaVA's: the joined features of several layers are normalised first."""
+
+    def __init__(self, config: ProjectorConfig) -> None:
+        super().__init__(config)
+        self.projector_layernorm = nn.LayerNorm(config.input_size, eps=config.layer_norm_eps)
+
+    def __call__(self, features: mx.array) -> mx.array:
+        return super().__call__(self.projector_layernorm(features))
+
+
 class LinearProjector(nn.Module):
     """The first LLaVA's single matrix `W` (with its bias)."""
 
@@ -38,4 +51,5 @@ class LinearProjector(nn.Module):
 PROJECTORS: dict[str, type[MLPProjector] | type[LinearProjector]] = {
     "mlp": MLPProjector,
     "linear": LinearProjector,
+    "normed_mlp": NormedMLPProjector,
 }

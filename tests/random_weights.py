@@ -94,7 +94,7 @@ def _vision_shapes(vision: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def _projector_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    layers = config["vision_feature_layer"]
+    layers = config.get("vision_feature_layers") or config["vision_feature_layer"]
     width = config["vision_config"]["hidden_size"] * (
         len(layers) if isinstance(layers, list) else 1
     )
@@ -103,7 +103,11 @@ def _projector_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     at = "multi_modal_projector"
     if is_linear(config):
         return _layer(f"{at}.linear", out, width, bias)
-    return _layer(f"{at}.linear_1", out, width, bias) | _layer(f"{at}.linear_2", out, out, bias)
+    shapes = _layer(f"{at}.linear_1", out, width, bias) | _layer(f"{at}.linear_2", out, out, bias)
+    if config["model_type"] == "vipllava":
+        norm = f"{at}.projector_layernorm"
+        shapes |= {f"{norm}.weight": (width,), f"{norm}.bias": (width,)}
+    return shapes
 
 
 def _text_shapes(text: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""Writes what transformers answers for three small checkpoints, for machines without torch.
+"""Writes what transformers answers for four small checkpoints, for machines without torch.
 
     python -m tests.parity.make_goldens
 
@@ -40,6 +40,11 @@ CASES: dict[str, dict[str, Any]] = {
             "rope_parameters": {"rope_theta": 1e6, "rope_type": "default"},
         },
         "top": {"vision_feature_layer": [-2, 1], "vision_feature_select_strategy": "full"},
+        "dtype": "float16",
+    },
+    "vipllava": {
+        "text": SMALL,
+        "top": {"model_type": "vipllava", "vision_feature_layer": [-2, 1, -1]},
         "dtype": "float16",
     },
 }

@@ -19,16 +19,16 @@ torch = pytest.importorskip(
 
 
 class Reference:
-    """`LlavaForConditionalGeneration` with its own processor."""
+    """The class that the checkpoint's `model_type` names, with its own processor."""
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoProcessor, LlavaForConditionalGeneration
+        from transformers import AutoModelForImageTextToText, AutoProcessor
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         logging.set_verbosity_error()
         self.processor: Any = AutoProcessor.from_pretrained(folder)
-        model, report = LlavaForConditionalGeneration.from_pretrained(
+        model, report = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True
         )
         assert not report["missing_keys"], "the checkpoint is not what transformers takes it for"

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "goldens"
 PROMPTS = json.loads((FOLDER / "prompts.json").read_text())
 
 
-@pytest.mark.parametrize("case", ["llama", "mistral", "qwen2"])
+@pytest.mark.parametrize("case", ["llama", "mistral", "qwen2", "vipllava"])
 def test_logits_and_greedy_tokens_equal_what_transformers_answered(case: str) -> None:
     ours = model.load(FOLDER / case)
     with np.load(FOLDER / case / "expected.npz") as file:

@@ -22,6 +22,12 @@ LLAMA3 = {
     "original_max_position_embeddings": 32,
 }
 PAD = {"image_processor_type": "LlavaImageProcessor", "do_pad": True}
+VIP = {
+    "model_type": "vipllava",
+    "architectures": ["VipLlavaForConditionalGeneration"],
+    "vision_feature_layer": [-2, -5, -8, -11, 6],
+}
+DEEP = {"num_hidden_layers": 12}
 
 CASES: dict[str, dict[str, Any]] = {
     "LLaVA-1.5": {},
@@ -62,6 +68,18 @@ CASES: dict[str, dict[str, Any]] = {
     "small patches": {"vision": {"image_size": 32, "patch_size": 4}},
     "patches of three pixels": {"vision": {"image_size": 18, "patch_size": 3}},
     "padding to a square": {"preprocessing": PAD},
+    # ViP-LLaVA
+    "ViP-LLaVA": {"top": VIP, "vision": DEEP},
+    "ViP-LLaVA, one layer": {"top": VIP | {"vision_feature_layer": -2}},
+    "ViP-LLaVA, another norm": {"top": VIP | {"projector_layernorm_eps": 0.1}, "vision": DEEP},
+    "ViP-LLaVA, in the plural": {
+        "top": VIP | {"vision_feature_layers": [-1, 0, 1, -2], "vision_feature_layer": None}
+    },
+    "ViP-LLaVA, as transformers 4 writes it": {
+        "top": VIP,
+        "vision": DEEP,
+        "layout": "transformers-4",
+    },
     # the files
     "as transformers 4 writes it": {"layout": "transformers-4"},
     "as transformers 4.52 writes it": {"layout": "transformers-4.52", "shards": 2},
