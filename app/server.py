@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import uvicorn
@@ -45,7 +46,8 @@ LAST = 4.5  # seconds after the signal when the process ends whatever still hang
 
 def build(settings: Settings) -> FastAPI:
     """The whole application; `state` has its controller, conversations and host names."""
-    controller = Controller(create_engine(settings))  # loads on, while the rest is imported
+    gradio, ui = _import_page()  # before the engine's thread imports: see `app.imports`
+    controller = Controller(create_engine(settings))
     conversations = Conversations(Store(settings.data_dir), controller)
 
     @asynccontextmanager
@@ -62,7 +64,11 @@ def build(settings: Settings) -> FastAPI:
     app.state.hosts = HostNames(settings.own_names, settings.allowed_hosts)
     api.mount(app)
     app.mount("/ui", _Revalidated(directory=STATIC))
-    _mount_page(app, settings)
+    page = ui.build_page(conversations, controller, settings)
+    page.has_launched = True  # without it Gradio serves whatever file an event names
+    app.include_router(ui.router)
+    options = ui.mount_options(settings) | {"app_kwargs": dict(NO_DOCS)}  # Gradio adds to it
+    gradio.mount_gradio_app(app, page, path="/", **options)
     guard = Guard(settings.auth, settings.api_key)
     app.add_middleware(Shell, hosts=app.state.hosts, guard=guard)
     app.add_middleware(RequestLog)
@@ -165,15 +171,12 @@ class _Revalidated(StaticFiles):
         return response
 
 
-def _mount_page(app: FastAPI, settings: Settings) -> None:
+def _import_page() -> tuple[Any, ModuleType]:
+    """Gradio and our page of it, which take seconds."""
     gradio = import_gradio()
     from app import ui
 
-    page = ui.build_page(app.state.conversations, app.state.controller, settings)
-    page.has_launched = True  # without it Gradio serves whatever file an event names
-    app.include_router(ui.router)
-    options = ui.mount_options(settings) | {"app_kwargs": dict(NO_DOCS)}  # Gradio adds to it
-    gradio.mount_gradio_app(app, page, path="/", **options)
+    return gradio, ui
 
 
 def _prepare_uploads(folder: Path) -> None:

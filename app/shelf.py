@@ -19,6 +19,7 @@ from app.controller import Controller
 from app.engine.catalogue import ALIASES, BUNDLED
 from app.errors import ChatError, EngineError, InvalidRequest
 from app.failures import log_failure
+from app.imports import IMPORTING
 from model.errors import CheckpointError
 from model.shelf.curated import CURATED, Curated
 from model.shelf.pace import Pace
@@ -343,10 +344,11 @@ def _kind(source: str) -> tuple[bool, bool]:
 
 
 def _look_at_disk() -> _Found:
-    from huggingface_hub import constants
+    with IMPORTING:
+        from huggingface_hub import constants
 
-    from model.shelf.disk import OnDisk, folders, on_disk
-    from model.shelf.memory import machine_memory, runs_on_cpu
+        from model.shelf.disk import OnDisk, folders, on_disk
+        from model.shelf.memory import machine_memory, runs_on_cpu
 
     def here(one: OnDisk) -> _Here:
         return _Here(one.repository, one.size, one.folder is not None, one.refusal)
