@@ -53,7 +53,7 @@ class Parts:
         prompt = llava.tokenizer.encode_rendered(work.render([], work.question(0)))
         mark = llava.config.image_token_index
         place = prompt.index(mark)
-        ids = [*prompt[:place], *[mark] * llava.visual_tokens, *prompt[place + 1 :]]
+        ids = [*prompt[:place], *[mark] * llava.config.visual_tokens, *prompt[place + 1 :]]
         embeddings = network.embed(mx.array(ids), [visual])
         mx.eval(visual, embeddings)
         return {

@@ -14,7 +14,7 @@ import mlx.core as mx
 
 from model import fields, fitness, original_config, quantization
 from model.chat_template import MOST_SOURCE
-from model.config import LlavaConfig
+from model.config import FAMILIES, LlavaConfig, pinpoints
 from model.errors import CheckpointError
 from model.hub import find_checkpoint
 from model.image_processor import ImageProcessor
@@ -107,11 +107,17 @@ def _image_processor(
         raise CheckpointError(
             "preprocessor_config.json is missing, which says how pictures are prepared."
         )
-    processor = ImageProcessor.from_dict(settings)
+    processor = ImageProcessor.from_dict(settings, FAMILIES[config.model_type].image_processor)
     side = config.vision.image_size
     if processor.output_size != (side, side):
         raise CheckpointError(
             f"Pictures are prepared at {processor.output_size or 'varying size'}, "
             f"the vision tower takes {side} by {side} pixels."
+        )
+    given = settings.get("image_grid_pinpoints")
+    if config.tiling and given and pinpoints(given, side) != config.tiling.pinpoints:
+        raise CheckpointError(
+            "preprocessor_config.json and config.json differ in image_grid_pinpoints: into which "
+            "tiles pictures are cut."
         )
     return processor

@@ -3,61 +3,19 @@
 Knows nothing of weights. Field names are those of the Hugging Face configurations.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from model import fields, original_config, text_config
 from model.activations import ACTIVATIONS
 from model.errors import CheckpointError
+from model.tiling import Size, Tiling, View
+from model.vision_config import CLIP_L_336, SIGLIP_SO400M_384, VisionConfig
 
-
-@dataclass(frozen=True, slots=True)
-class VisionConfig:
-    """CLIP's vision transformer. Defaults are `CLIPVisionConfig`'s."""
-
-    hidden_size: int = 768
-    intermediate_size: int = 3072
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    image_size: int = 224
-    patch_size: int = 32
-    num_channels: int = 3
-    layer_norm_eps: float = 1e-5
-    hidden_act: str = "quick_gelu"
-
-    @property
-    def patches(self) -> int:
-        """Patches of one picture, without the class token."""
-        side = self.image_size // self.patch_size
-        return side * side
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any] | None) -> Self:
-        """Read `vision_config`; without one it is CLIP-L/14 336, as in transformers."""
-        if given is None:
-            return cls(1024, 4096, 24, 16, 336, 14)
-        tower = {"vision tower": given.get("model_type", "clip_vision_model")}
-        fields.choice(tower, "vision tower", ["clip_vision_model"])
-        read = asdict(cls()) | dict(given)
-        vision = cls(
-            hidden_size=fields.whole(read, "hidden_size"),
-            intermediate_size=fields.whole(read, "intermediate_size"),
-            num_hidden_layers=fields.whole(read, "num_hidden_layers", high=1024),
-            num_attention_heads=fields.whole(read, "num_attention_heads"),
-            image_size=fields.whole(read, "image_size", high=8192),
-            patch_size=fields.whole(read, "patch_size", high=8192),
-            num_channels=fields.whole(read, "num_channels", low=3, high=3),
-            layer_norm_eps=fields.positive(read, "layer_norm_eps"),
-            hidden_act=fields.choice(read, "hidden_act", ACTIVATIONS),
-        )
-        if vision.hidden_size % vision.num_attention_heads or not vision.patches:
-            raise CheckpointError(
-                f"config.json: a vision tower of width {vision.hidden_size} with "
-                f"{vision.num_attention_heads} heads, or pictures of {vision.image_size} pixels "
-                f"in patches of {vision.patch_size}, can't be."
-            )
-        return vision
+_MOST_PINPOINTS = 256
+_MOST_TILES = 16  # along a side of a canvas
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +35,8 @@ class LlavaConfig:
     """A LLaVA checkpoint. `text` is the language model's configuration, filled for mlx-lm.
 
     `vision_feature_layers` index the tower's hidden states, and their features are joined in
-    that order; the `default` select strategy drops the class token, `full` keeps it.
+    that order; the `default` select strategy drops the first token, which is CLIP's class token,
+    `full` keeps it. `tiling` is for families that cut pictures into tiles.
     """
 
     model_type: str
@@ -86,6 +45,7 @@ class LlavaConfig:
     text: dict[str, Any]
     vision_feature_layers: tuple[int, ...] = (-2,)
     vision_feature_select_strategy: str = "default"
+    tiling: Tiling | None = None
     image_token_index: int = 32000
     eos_token_ids: tuple[int, ...] = ()
     quantization: dict[str, Any] | None = None
@@ -97,9 +57,15 @@ class LlavaConfig:
 
     @property
     def visual_tokens(self) -> int:
-        """How many visual tokens one picture becomes."""
-        class_token = 0 if self.vision_feature_select_strategy == "default" else 1
-        return self.vision.patches + class_token
+        """How many visual tokens one picture becomes, or one tile of it."""
+        dropped = 1 if self.vision_feature_select_strategy == "default" else 0
+        return self.vision.patches + self.vision.class_tokens - dropped
+
+    def views(self, sizes: Sequence[Size]) -> list[View]:
+        """How the pictures of one prompt become visual tokens, by their (height, width)."""
+        if self.tiling is None:
+            return [View(self.visual_tokens)] * len(sizes)
+        return self.tiling.views(sizes)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
@@ -110,11 +76,12 @@ class LlavaConfig:
         if original_config.recognises(given):
             given = original_config.translate(given)
         family = fields.choice(given, "model_type", FAMILIES)
-        read = _DEFAULTS | dict(FAMILIES[family].defaults) | dict(given)
-        read |= FAMILIES[family].fixed
-        vision = VisionConfig.from_dict(fields.section(read, "vision_config"))
-        text = _text(read)
+        row = FAMILIES[family]
+        read = _DEFAULTS | dict(row.defaults) | dict(given) | dict(row.fixed)
+        vision = _vision(read, row.tower)
+        text = _text(read, row.language_model)
         layers = _feature_layers(read, vision)
+        strategy = fields.choice(read, "vision_feature_select_strategy", ["default", "full"])
         return cls(
             model_type=family,
             vision=vision,
@@ -128,9 +95,8 @@ class LlavaConfig:
             ),
             text=text,
             vision_feature_layers=layers,
-            vision_feature_select_strategy=fields.choice(
-                read, "vision_feature_select_strategy", ["default", "full"]
-            ),
+            vision_feature_select_strategy=strategy,
+            tiling=_tiling(read, vision, strategy) if row.tiled else None,
             image_token_index=_image_token(read),
             eos_token_ids=fields.token_ids(read, "eos_token_id") or tuple(text["eos_token_id"]),
             quantization=_quantization(read),
@@ -151,11 +117,22 @@ _DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What a family adds to `config.json`: `defaults` where it is silent, `fixed` in any case."""
+    """What a family adds to `config.json`: `defaults` where it is silent, `fixed` in any case.
+
+    `tower` is the one of a checkpoint that doesn't describe its own, `language_model` the type of
+    one that doesn't say it; `image_processor` is the reference's class for its pictures. With
+    `tiled`, pictures are cut into tiles.
+    """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    tower: Mapping[str, Any] = field(default_factory=CLIP_L_336.copy)
+    language_model: str = "llama"
+    image_processor: str = "LlavaImageProcessor"
+    tiled: bool = False
 
+
+_STEPS = range(384, 2304 + 1, 384)  # pixels, of OneVision's canvases
 
 # A new family is a row here, by transformers' `model_type`; see docs/families.md.
 FAMILIES: dict[str, Family] = {
@@ -168,14 +145,40 @@ FAMILIES: dict[str, Family] = {
             "vision_feature_select_strategy": "default",
         },
     ),
+    "llava_next": Family(
+        defaults={
+            "image_grid_pinpoints": [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
+        },
+        image_processor="LlavaNextImageProcessor",
+        tiled=True,
+    ),
+    "llava_onevision": Family(
+        defaults={
+            "image_token_id": 151646,
+            "vision_feature_layer": -1,
+            "vision_feature_select_strategy": "full",
+            "vision_aspect_ratio": "anyres_max_9",
+            "image_grid_pinpoints": [[h, w] for h in _STEPS for w in _STEPS],
+        },
+        tower=SIGLIP_SO400M_384,
+        language_model="qwen2",
+        image_processor="LlavaOnevisionImageProcessor",
+        tiled=True,
+    ),
 }
 
 
-def _text(read: Mapping[str, Any]) -> dict[str, Any]:
+def _vision(read: Mapping[str, Any], tower: Mapping[str, Any]) -> VisionConfig:
+    written = fields.section(read, "vision_config")
+    kind = {"model_type": tower["model_type"]}
+    return VisionConfig.from_dict(tower if written is None else kind | written)
+
+
+def _text(read: Mapping[str, Any], kind: str) -> dict[str, Any]:
     written = read.get("text_config")
     if not isinstance(written, Mapping | None):
         raise CheckpointError("config.json: text_config is no object.")
-    text = text_config.fill(written or {})
+    text = text_config.fill({"model_type": kind} | dict(written or {}))
     # transformers lets either place tie them.
     text["tie_word_embeddings"] |= fields.flag(read, "tie_word_embeddings")
     return text
@@ -196,6 +199,46 @@ def _feature_layers(read: Mapping[str, Any], vision: VisionConfig) -> tuple[int,
             f"expected 1 to {depth + 1}."
         )
     return tuple(layers)
+
+
+def _tiling(read: Mapping[str, Any], vision: VisionConfig, strategy: str) -> Tiling:
+    if bool(vision.class_tokens) != (strategy == "default"):
+        raise CheckpointError(
+            f"config.json: vision_feature_select_strategy is {strategy}, which leaves no square "
+            "of patches to lay a picture's tiles out."
+        )
+    aspect = read.get("vision_aspect_ratio")
+    most = re.fullmatch(r"anyres_max_([1-9]\d{0,3})", str(aspect))
+    if aspect is not None and most is None:
+        raise CheckpointError(
+            f"config.json: vision_aspect_ratio is {fields.brief(aspect)}, expected anyres_max_9 "
+            "or another number."
+        )
+    return Tiling(
+        pinpoints=pinpoints(read.get("image_grid_pinpoints"), vision.image_size),
+        side=vision.image_size,
+        patches=vision.side,
+        most_tiles=int(most[1]) if most else None,
+        several_padded=most is not None,
+    )
+
+
+def pinpoints(written: Any, side: int) -> tuple[Size, ...]:
+    """The sizes of canvases, (height, width) in pixels, that `image_grid_pinpoints` allows."""
+    lists = written if isinstance(written, list) else []
+    sizes = tuple(tuple(size) for size in lists if isinstance(size, list | tuple))
+    if not 0 < len(sizes) == len(lists) <= _MOST_PINPOINTS or not all(
+        len(size) == 2 and all(_is_canvas_side(pixels, side) for pixels in size) for size in sizes
+    ):
+        raise CheckpointError(
+            f"image_grid_pinpoints is {fields.brief(written)}, expected sizes of [height, width] "
+            f"in multiples of the tower's {side} pixels."
+        )
+    return sizes
+
+
+def _is_canvas_side(pixels: Any, side: int) -> bool:
+    return type(pixels) is int and 0 < pixels <= _MOST_TILES * side and pixels % side == 0
 
 
 def _image_token(read: Mapping[str, Any]) -> int:

@@ -55,7 +55,7 @@ def _read(llava: Llava) -> Iterator[mx.array]:
         after = llava.tokenizer.encode_parts(
             llava.template.parts([asked, said], add_generation_prompt=False)
         )
-        visual = llava.encode_picture(picture)
+        visual = llava.encode_pictures([picture])[0]
         prompt = expand(after, llava.config.image_token_index, [visual.shape[0]])
         ids = mx.array(prompt.ids)
         rows = llava.network(ids[None], input_embeddings=llava.network.embed(ids, [visual])[None])

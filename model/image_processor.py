@@ -5,6 +5,7 @@ Pillow and numpy only, and bit-equal to transformers' `CLIPImageProcessorPil` an
 and limits on size are intake's work.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import CheckpointError, PromptError
+from model.tiling import View, fitted
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -43,15 +45,15 @@ class ImageProcessor:
     std: tuple[float, ...] = CLIP_STD
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+    def from_dict(cls, given: Mapping[str, Any], kind: str = "LlavaImageProcessor") -> Self:
         """Read `preprocessor_config.json`, or the one nested in `processor_config.json`.
 
-        Raises CheckpointError for what this processor can't do. Defaults are those of the
-        reference's classes.
+        What isn't said is as in the reference's class that the file names, or else in `kind`.
+        Raises CheckpointError for what this processor can't do.
         """
         nested = given.get("image_processor")
         try:
-            return cls(**_settings(nested if isinstance(nested, Mapping) else given))
+            return cls(**_settings(nested if isinstance(nested, Mapping) else given, kind))
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise CheckpointError(
                 f"The checkpoint's settings for image preprocessing can't be used: {error}."
@@ -66,17 +68,37 @@ class ImageProcessor:
             return self.shortest_edge, self.shortest_edge
         return self.size
 
-    def __call__(self, image: Image.Image) -> NDArray[np.float32]:
-        """A picture of any mode and size to pixels float32 `[height, width, 3]`."""
-        if 0 in image.size:
-            raise PromptError(f"The picture is empty: {image.width} by {image.height} pixels.")
-        image = to_rgb(image)
-        if self.pad_to_square:
+    def __call__(self, image: Image.Image, *, padded: bool = False) -> NDArray[np.float32]:
+        """A picture of any mode and size to pixels float32 `[height, width, 3]`.
+
+        With `padded` it is padded to a square, whatever the checkpoint's settings say.
+        """
+        image = _checked_rgb(image)
+        if self.pad_to_square or padded:
             image = self._pad(image)
         pixels = np.asarray(self._resize(image))  # [H, W, 3]
         if self.crop_size is not None:
             pixels = _centre_crop(pixels, self.crop_size)
         return self._scale(pixels)
+
+    def tiles(self, image: Image.Image, view: View) -> NDArray[np.float32]:
+        """A picture to the pixels of its tiles, float32 `[tiles, side, side, 3]`.
+
+        The first is the whole picture; where `view` has a canvas, it is squashed to a tile's
+        shape, and the tiles of the canvas follow, row by row.
+        """
+        if view.canvas is None:
+            return self(image, padded=view.padded)[None]
+        image, side = _checked_rgb(image), self.output_size or view.canvas
+        whole = image.resize((side[1], side[0]), self.resample)
+        height, width = fitted((image.height, image.width), view.canvas)
+        canvas = Image.new("RGB", (view.canvas[1], view.canvas[0]))
+        margins = (canvas.width - width) // 2, (canvas.height - height) // 2
+        canvas.paste(image.resize((width, height), self.resample), margins)
+        rows, columns = view.canvas[0] // side[0], view.canvas[1] // side[1]
+        cut = np.asarray(canvas).reshape(rows, side[0], columns, side[1], 3)
+        cut = cut.transpose(0, 2, 1, 3, 4).reshape(-1, *side, 3)
+        return self._scale(np.concatenate([np.asarray(whole)[None], cut]))
 
     def _pad(self, image: Image.Image) -> Image.Image:
         """Centre on a square of the mean colour; an odd pixel goes to the bottom or right."""
@@ -108,6 +130,12 @@ class ImageProcessor:
             mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
             values = (values - mean) / std
         return values
+
+
+def _checked_rgb(image: Image.Image) -> Image.Image:
+    if 0 in image.size:
+        raise PromptError(f"The picture is empty: {image.width} by {image.height} pixels.")
+    return to_rgb(image)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -173,35 +201,58 @@ def _centre_crop(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np
     return pixels[top : top + size[0], left : left + size[1]]
 
 
-def _settings(written: Mapping[str, Any]) -> dict[str, Any]:
+# What the reference's classes take for granted; those not named here, what CLIP's does.
+_CLIP: dict[str, Any] = {
+    "size": 224,
+    "crop_size": 224,
+    "do_center_crop": True,
+    "image_mean": CLIP_MEAN,
+    "image_std": CLIP_STD,
+}
+_CLASSES: dict[str, dict[str, Any]] = {
+    "SiglipImageProcessor": {
+        "size": {"height": 224, "width": 224},
+        "do_center_crop": False,
+        "image_mean": 0.5,
+        "image_std": 0.5,
+    },
+    "LlavaOnevisionImageProcessor": {
+        "size": {"height": 384, "width": 384},
+        "do_center_crop": False,
+    },
+}
+
+
+def _settings(written: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """`ImageProcessor`'s fields from the reference's keys, a null standing for the default."""
-    given = {key: value for key, value in written.items() if value is not None}
+    said = {key: value for key, value in written.items() if value is not None}
+    kind = re.sub("(Fast|Pil)$", "", str(said.get("image_processor_type", kind)))
+    given = _CLIP | _CLASSES.get(kind, {}) | said
     resized = given.get("do_resize", True)
-    edge, size = _edge_or_size(given.get("size", 224)) if resized else (None, None)
-    cropped, rescaled = given.get("do_center_crop", True), given.get("do_rescale", True)
+    edge, size = _edge_or_size(given["size"]) if resized else (None, None)
+    cropped, rescaled = given["do_center_crop"], given.get("do_rescale", True)
     return {
         "shortest_edge": edge,
         "size": size,
-        "crop_size": _height_width(given.get("crop_size", 224)) if cropped else None,
-        "pad_to_square": _pads(given),
+        "crop_size": _height_width(given["crop_size"]) if cropped else None,
+        "pad_to_square": _pads(given, kind),
         "resample": Image.Resampling(given.get("resample", Image.Resampling.BICUBIC)),
         "rescale_factor": float(given.get("rescale_factor", 1 / 255)) if rescaled else None,
         "normalize": bool(given.get("do_normalize", True)),
-        "mean": _colour(given.get("image_mean", CLIP_MEAN)),
-        "std": _colour(given.get("image_std", CLIP_STD), zero=False),
+        "mean": _colour(given["image_mean"]),
+        "std": _colour(given["image_std"], zero=False),
     }
 
 
-def _pads(given: Mapping[str, Any]) -> bool:
+def _pads(given: Mapping[str, Any], kind: str) -> bool:
     """Whether pictures are padded to a square; LLaVA's own key for it is `image_aspect_ratio`.
 
-    CLIP's processor of the reference has a `do_pad` too, which means the batch and does
-    nothing to one picture.
+    The reference's other processors have a `do_pad` too, which means the batch and does nothing
+    to one picture.
     """
     if "image_aspect_ratio" in given:
         return bool(given["image_aspect_ratio"] == "pad")
-    kind = given.get("image_processor_type", "LlavaImageProcessor")
-    return bool(given.get("do_pad", False)) and str(kind).startswith("Llava")
+    return bool(given.get("do_pad", False)) and kind == "LlavaImageProcessor"
 
 
 def _edge_or_size(size: Any) -> tuple[int | None, tuple[int, int] | None]:

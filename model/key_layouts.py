@@ -16,15 +16,17 @@ The network's own are those of transformers 5.
 
 import re
 
-# Buffers, and CLIP's last layer norm, which no LLaVA reads.
+# Buffers, and the towers' last layer norm and pooling head, which no LLaVA reads.
 _UNUSED = re.compile(
     r"rotary_emb\.inv_freq$|\.position_ids$|^vision_tower\.post_layernorm\.(weight|bias)$"
+    r"|^vision_tower\.head\."
 )
 # Applied in order, each once.
 _RENAMINGS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"^model\.(?=(language_model|vision_tower|multi_modal_projector|mm_projector)\.)", ""),
+        (r"^model\.(?=image_newline$)", ""),
         (r"^mm_projector\.0\.", "multi_modal_projector.linear_1."),
         (r"^mm_projector\.2\.", "multi_modal_projector.linear_2."),
         (r"^mm_projector\.(?=weight$|bias$)", "multi_modal_projector.linear."),

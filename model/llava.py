@@ -29,17 +29,15 @@ class Llava:
     image_processor: ImageProcessor
     template: AnyTemplate
 
-    @property
-    def visual_tokens(self) -> int:
-        """How many visual tokens one picture becomes."""
-        return self.config.visual_tokens
-
-    def encode_picture(self, image: Image.Image) -> mx.array:
-        """`X_v -> Z_v`: one picture to its visual tokens `[P, D]`, evaluated."""
-        pixels = mx.array(self.image_processor(image))[None]  # [1, h, w, 3]
-        tokens = self.network.encode_pictures(pixels)[0]
-        mx.eval(tokens)
-        return tokens
+    def encode_pictures(self, images: Sequence[Image.Image]) -> list[mx.array]:
+        """`X_v -> Z_v`: the pictures of one prompt to their visual tokens `[P, D]`, evaluated."""
+        views = self.config.views([(image.height, image.width) for image in images])
+        visual = []
+        for image, view in zip(images, views, strict=True):
+            tiles = mx.array(self.image_processor.tiles(image, view))  # [tiles, h, w, 3]
+            visual.append(self.network.pack(self.network.encode_pictures(tiles), view))
+            mx.eval(visual[-1])
+        return visual
 
     def logits(self, prompt: str, images: Sequence[Image.Image] = ()) -> mx.array:
         """Next-token logits, float32 `[tokens, vocab]`, for an already formatted prompt.
@@ -48,11 +46,11 @@ class Llava:
         are. Raises PromptError, a ValueError, when the numbers differ.
         """
         marked = self.tokenizer.encode_rendered(prompt)
-        lengths = [self.visual_tokens] * len(images)
+        views = self.config.views([(image.height, image.width) for image in images])
+        lengths = [view.tokens for view in views]
         ids = mx.array(expand(marked, self.config.image_token_index, lengths).ids, mx.int32)  # [T]
         if not ids.size:
             raise PromptError("The prompt is empty.")
-        visual = [self.encode_picture(image) for image in images]
-        embeddings = self.network.embed(ids, visual)  # [T, D]
+        embeddings = self.network.embed(ids, self.encode_pictures(images))  # [T, D]
         logits = self.network(ids[None], input_embeddings=embeddings[None])[0]  # [T, V]
         return logits.astype(mx.float32)

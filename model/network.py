@@ -15,8 +15,16 @@ from mlx import nn
 from model.config import LlavaConfig
 from model.errors import PromptError
 from model.language_model import build_language_model
+from model.packing import pack
 from model.projector import PROJECTORS
+from model.siglip_tower import SiglipVisionTower
+from model.tiling import View
 from model.vision_tower import VisionTower
+
+TOWERS: dict[str, type[VisionTower] | type[SiglipVisionTower]] = {
+    "clip_vision_model": VisionTower,
+    "siglip_vision_model": SiglipVisionTower,
+}
 
 
 class LlavaNetwork(nn.Module):
@@ -25,17 +33,29 @@ class LlavaNetwork(nn.Module):
     def __init__(self, config: LlavaConfig) -> None:
         super().__init__()
         self.config = config
-        self.vision_tower = VisionTower(config.vision)
+        self.vision_tower: Any = TOWERS[config.vision.model_type](config.vision)
         self.multi_modal_projector = PROJECTORS[config.projector.kind](config.projector)
         self.language_model = build_language_model(config.text)
+        if config.tiling is not None:
+            self.image_newline = mx.zeros((config.text["hidden_size"],))
 
     def encode_pictures(self, pixels: mx.array) -> mx.array:
-        """`X_v -> Z_v`: pixels `[B, height, width, 3]` to visual tokens `[B, P, D]`."""
-        pixels = pixels.astype(self.vision_tower.embeddings.class_embedding.dtype)
+        """`X_v -> Z_v`: pixels `[B, height, width, 3]` to visual tokens `[B, P, D]`.
+
+        What are tiles of pictures is put together by `pack`.
+        """
+        pixels = pixels.astype(self.vision_tower.embeddings.patch_embedding.weight.dtype)
         states = self.vision_tower(pixels, self.config.vision_feature_layers)
         first = 1 if self.config.vision_feature_select_strategy == "default" else 0
         features = mx.concatenate([state[:, first:] for state in states], axis=-1)  # H_v
         return self.multi_modal_projector(features)  # Z_v [B, P, D]
+
+    def pack(self, tiles: mx.array, view: View) -> mx.array:
+        """The tiles `[B, P, D]` of one picture, the whole first, to its visual tokens `[T, D]`."""
+        if self.config.tiling is None:
+            return tiles[0]
+        newline = self.image_newline.astype(tiles.dtype)
+        return pack(tiles, newline, view, self.config.tiling)
 
     def embed(self, ids: mx.array, visual: Sequence[mx.array] = ()) -> mx.array:
         """`X_q -> H_q` with `Z_v` in place: ids `[T]` to embeddings `[T, D]`.

@@ -47,6 +47,37 @@ PIECES += dict.fromkeys(first + second for first, second in MERGES)
 VOCABULARY = {piece: number for number, piece in enumerate(PIECES)}
 IMAGE_TOKEN = len(VOCABULARY)
 
+SIGLIP = {
+    "model_type": "siglip_vision_model",
+    "image_size": 28,
+    "hidden_act": None,
+    "layer_norm_eps": None,
+    "vision_use_head": False,
+}
+# What makes one of the default checkpoint that is another family's: `write_checkpoint(.., **NEXT)`.
+NEXT: dict[str, Any] = {
+    "top": {
+        "model_type": "llava_next",
+        "architectures": ["LlavaNextForConditionalGeneration"],
+        "image_grid_pinpoints": [[42, 84], [84, 42], [84, 84], [126, 42], [42, 126]],
+    }
+}
+INTERLEAVE: dict[str, Any] = {
+    "text": {"model_type": "qwen2"},
+    "vision": SIGLIP,
+    "top": {"vision_feature_layer": -1, "vision_feature_select_strategy": "full"},
+}
+ONEVISION: dict[str, Any] = INTERLEAVE | {
+    "top": INTERLEAVE["top"]
+    | {
+        "model_type": "llava_onevision",
+        "architectures": ["LlavaOnevisionForConditionalGeneration"],
+        "image_grid_pinpoints": [[h, w] for h in (28, 56, 84) for w in (28, 56, 84)],
+        "vision_aspect_ratio": "anyres_max_2",
+        "video_token_index": IMAGE_TOKEN + 1,
+    }
+}
+
 
 def write_checkpoint(
     folder: Path,
@@ -76,28 +107,10 @@ def write_checkpoint(
     save_weights(folder, {renamed(name, layout): w for name, w in weights.items()}, dtype, shards)
     write_json(folder, "config.json", original_form(config) if layout == "llava" else config)
     write_json(folder, "generation_config.json", {"eos_token_id": 2, "bos_token_id": 1})
-    side = config["vision_config"]["image_size"]
     write_json(
-        folder,
-        "preprocessor_config.json",
-        {
-            "image_processor_type": "CLIPImageProcessor",
-            "size": {"shortest_edge": side},
-            "crop_size": {"height": side, "width": side},
-        }
-        | dict(preprocessing or {}),
+        folder, "preprocessor_config.json", _preprocessing(config) | dict(preprocessing or {})
     )
-    write_json(
-        folder,
-        "processor_config.json",
-        {
-            "processor_class": "LlavaProcessor",
-            "image_token": "<image>",
-            "patch_size": config["vision_config"]["patch_size"],
-            "num_additional_image_tokens": 1,
-            "vision_feature_select_strategy": config["vision_feature_select_strategy"],
-        },
-    )
+    write_json(folder, "processor_config.json", _processing(config))
     write_tokenizer(folder)
     return folder
 
@@ -163,6 +176,44 @@ def original_form(config: Mapping[str, Any]) -> dict[str, Any]:
         "mm_projector_type": "linear" if is_linear(config) else "mlp2x_gelu",
         "mm_vision_select_layer": config["vision_feature_layer"],
     }
+
+
+def _preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:
+    side = config["vision_config"]["image_size"]
+    square = {"height": side, "width": side}
+    kinds = {"llava_next": "LlavaNext", "llava_onevision": "LlavaOnevision"}
+    siglip = config["vision_config"]["model_type"] == "siglip_vision_model"
+    kind = kinds.get(config["model_type"], "Siglip" if siglip else "CLIP")
+    settings: dict[str, Any] = {"image_processor_type": f"{kind}ImageProcessor"}
+    if kind in ("CLIP", "LlavaNext"):
+        settings |= {"size": {"shortest_edge": side}, "crop_size": square}
+    else:
+        settings |= {"size": square}
+    if siglip:
+        settings |= {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
+    if "image_grid_pinpoints" in config:
+        settings["image_grid_pinpoints"] = config["image_grid_pinpoints"]
+    return settings
+
+
+def _processing(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What transformers' processor wants to know to count visual tokens."""
+    vision = config["vision_config"]
+    patches = (vision["image_size"] // vision["patch_size"]) ** 2
+    kinds = {"llava_next": "LlavaNext", "llava_onevision": "LlavaOnevision"}
+    settings: dict[str, Any] = {
+        "processor_class": f"{kinds.get(config['model_type'], 'Llava')}Processor",
+        "image_token": "<image>",
+    }
+    if config["model_type"] == "llava_onevision":
+        aspect = config.get("vision_aspect_ratio", "anyres_max_9")
+        settings |= {"num_image_tokens": patches, "vision_aspect_ratio": aspect}
+    else:
+        clip = vision["model_type"] == "clip_vision_model"
+        settings["patch_size"] = vision["patch_size"]
+        settings["num_additional_image_tokens"] = 1 if clip else 0
+    strategy = config["vision_feature_select_strategy"]
+    return settings | {"vision_feature_select_strategy": strategy}
 
 
 def _config(

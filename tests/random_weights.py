@@ -29,6 +29,8 @@ def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all tensors, by transformers 5's names."""
     shapes = _vision_shapes(config["vision_config"])
     shapes |= _projector_shapes(config)
+    if config["model_type"] in ("llava_next", "llava_onevision"):
+        shapes["image_newline"] = (config["text_config"]["hidden_size"],)
     shapes |= _text_shapes(config["text_config"])
     if not (config.get("tie_word_embeddings") or config["text_config"].get("tie_word_embeddings")):
         shapes["language_model.lm_head.weight"] = shapes["language_model.model.embed_tokens.weight"]
@@ -58,6 +60,7 @@ def _llava_name(name: str) -> str:
         ("multi_modal_projector.linear_1.", "model.mm_projector.0."),
         ("multi_modal_projector.linear_2.", "model.mm_projector.2."),
         ("multi_modal_projector.linear.", "model.mm_projector."),
+        ("image_newline", "model.image_newline"),
         ("language_model.", ""),
     ):
         if name.startswith(ours):
@@ -76,14 +79,20 @@ def _norm(prefix: str, width: int) -> dict[str, tuple[int, ...]]:
 
 def _vision_shapes(vision: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     width, inner, patch = vision["hidden_size"], vision["intermediate_size"], vision["patch_size"]
-    positions = (vision["image_size"] // patch) ** 2 + 1
+    siglip = vision["model_type"] == "siglip_vision_model"
+    positions = (vision["image_size"] // patch) ** 2 + (0 if siglip else 1)
     at = "vision_tower"
-    shapes: dict[str, tuple[int, ...]] = {
-        f"{at}.embeddings.class_embedding": (width,),
-        f"{at}.embeddings.patch_embedding.weight": (width, 3, patch, patch),
-        f"{at}.embeddings.position_embedding.weight": (positions, width),
-    }
-    shapes |= _norm(f"{at}.pre_layrnorm", width) | _norm(f"{at}.post_layernorm", width)
+    shapes: dict[str, tuple[int, ...]] = (
+        {} if siglip else {f"{at}.embeddings.class_embedding": (width,)}
+    )
+    shapes[f"{at}.embeddings.patch_embedding.weight"] = (width, 3, patch, patch)
+    shapes[f"{at}.embeddings.position_embedding.weight"] = (positions, width)
+    if siglip:
+        shapes[f"{at}.embeddings.patch_embedding.bias"] = (width,)
+        shapes |= _siglip_head_shapes(vision) if vision.get("vision_use_head", True) else {}
+    else:
+        shapes |= _norm(f"{at}.pre_layrnorm", width)
+    shapes |= _norm(f"{at}.post_layernorm", width)
     for layer in range(vision["num_hidden_layers"]):
         at = f"vision_tower.encoder.layers.{layer}"
         for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
@@ -91,6 +100,19 @@ def _vision_shapes(vision: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         shapes |= _norm(f"{at}.layer_norm1", width) | _norm(f"{at}.layer_norm2", width)
         shapes |= _layer(f"{at}.mlp.fc1", inner, width) | _layer(f"{at}.mlp.fc2", width, inner)
     return shapes
+
+
+def _siglip_head_shapes(vision: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The pooling head, which is in some files and which no LLaVA reads."""
+    width, inner, at = vision["hidden_size"], vision["intermediate_size"], "vision_tower.head"
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{at}.probe": (1, 1, width),
+        f"{at}.attention.in_proj_weight": (3 * width, width),
+        f"{at}.attention.in_proj_bias": (3 * width,),
+    }
+    shapes |= _layer(f"{at}.attention.out_proj", width, width)
+    shapes |= _layer(f"{at}.mlp.fc1", inner, width) | _layer(f"{at}.mlp.fc2", width, inner)
+    return shapes | _norm(f"{at}.layernorm", width)
 
 
 def _projector_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import mlx.core as mx
 
-Key: TypeAlias = tuple[str, str]  # owner and picture digest
+Key: TypeAlias = tuple[str, str]  # owner, and what names picture and view
 
 
 class FeatureCache:

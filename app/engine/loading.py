@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 GPU_CHUNK = 512  # tokens; a CPU reads CHUNK in the time a GPU reads this
 CONVERSATIONS = 8  # whole contexts that the prefix cache may hold
-PICTURES = 64  # of which the visual tokens are kept
+PICTURES = 64  # of one tile, of which the visual tokens are kept
 _CPU_BUFFERS = 64 << 20  # bytes that MLX may keep to use again
 
 
@@ -85,7 +85,9 @@ def serve(
     packing = packing_for(llava.config.text, kv_bits) if kv_bits else None
     memory = _memory(llava, limit, packing, draft)
     context = llava.config.context_length * memory.per_token
-    features = FeatureCache(PICTURES * llava.visual_tokens * llava.config.text["hidden_size"] * 4)
+    features = FeatureCache(
+        PICTURES * llava.config.visual_tokens * llava.config.text["hidden_size"] * 4
+    )
     drafts = PrefixCache(CONVERSATIONS * llava.config.context_length * memory.draft_per_token)
     caches = Caches(PrefixCache(CONVERSATIONS * context), features, packing, drafts)
     chunk = CHUNK if on_cpu() else GPU_CHUNK

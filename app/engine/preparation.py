@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.engine.feature_cache import FeatureCache
 from app.engine.memory import Memory
 from app.engine.outbox import Outbox
-from app.engine.sequence import Limits, PromptPicture, Sequence
+from app.engine.sequence import Limits, PromptPicture, Sequence, picture_key
 from app.engine.shortening import shortened
 from app.errors import InvalidRequest, TooLong
 from app.messages import ChatRequest, Message, Picture, Sampling
@@ -21,6 +21,7 @@ from model.errors import PromptError, TemplateError
 from model.llava import Llava
 from model.prompt import Prompt, expand, keys
 from model.sampling import Sampler
+from model.tiling import View
 
 ROOM_TO_ANSWER = 4  # the part of the context that is left free by leaving out turns, at most
 
@@ -43,20 +44,20 @@ class Preparation:
         messages = len(request.messages)
         try:
             request = self._shortened(request)
-            pictures = request.pictures
+            pictures, views = request.pictures, self._views(request)
             prompt = self._prompt(request)
-            prompt_keys = keys(prompt, [picture.digest for picture in pictures])
+            prompt_keys = keys(prompt, list(map(picture_key, pictures, views)))
         except (PromptError, TemplateError) as error:
             raise InvalidRequest(str(error)) from error
-        limits = self._limits(prompt, len(pictures), sampling)
+        limits = self._limits(prompt, sampling)
         stops = (*llava.template.stop, *sampling.stop)
         return Sequence(
             owner=request.owner,
             ids=prompt.ids,
             keys=tuple(prompt_keys),
             pictures=tuple(
-                PromptPicture(start, length, picture, self._pixels(request.owner, picture))
-                for (start, length), picture in zip(prompt.spans, pictures, strict=True)
+                PromptPicture(start, picture, view, self._pixels(request.owner, picture, view))
+                for (start, _), picture, view in zip(prompt.spans, pictures, views, strict=True)
             ),
             sampler=_sampler(sampling),
             limits=limits,
@@ -85,33 +86,40 @@ class Preparation:
         llava = self._llava
         parts = llava.template.parts([_written(message) for message in request.messages])
         ids = llava.tokenizer.encode_parts(parts)
-        lengths = [llava.visual_tokens] * len(request.pictures)
+        lengths = [view.tokens for view in self._views(request)]
         return expand(ids, llava.config.image_token_index, lengths)
 
-    def _limits(self, prompt: Prompt, pictures: int, sampling: Sampling) -> Limits:
+    def _views(self, request: ChatRequest) -> list[View]:
+        sizes = [(picture.height, picture.width) for picture in request.pictures]
+        return self._llava.config.views(sizes)
+
+    def _limits(self, prompt: Prompt, sampling: Sampling) -> Limits:
         left = self.context - len(prompt)
         if left < 1:
             whose = "the model"
             if self.context < self._llava.config.context_length:
                 whose = "this machine's memory for conversations"
             raise TooLong(
-                f"The conversation has {len(prompt)} tokens{self._visual(pictures)}, and {whose} "
+                f"The conversation has {len(prompt)} tokens{_visual(prompt)}, and {whose} "
                 f"takes {self.context - 1} at most: begin a new chat, or shorten the message."
             )
         if sampling.max_tokens <= left:
             return Limits(self._stop, sampling.max_tokens, "length")
         return Limits(self._stop, left, "context")
 
-    def _visual(self, pictures: int) -> str:
-        if not pictures:
-            return ""
-        what = "picture" if pictures == 1 else "pictures"
-        return f" ({pictures * self._llava.visual_tokens} of them for {pictures} {what})"
-
-    def _pixels(self, owner: str, picture: Picture) -> NDArray[np.float32] | None:
-        if (owner, picture.digest) in self._features:
+    def _pixels(self, owner: str, picture: Picture, view: View) -> NDArray[np.float32] | None:
+        if (owner, picture_key(picture, view)) in self._features:
             return None
-        return self._llava.image_processor(picture.open())
+        return self._llava.image_processor.tiles(picture.open(), view)
+
+
+def _visual(prompt: Prompt) -> str:
+    pictures = len(prompt.spans)
+    if not pictures:
+        return ""
+    what = "picture" if pictures == 1 else "pictures"
+    tokens = sum(length for _, length in prompt.spans)
+    return f" ({tokens} of them for {pictures} {what})"
 
 
 def _written(message: Message) -> dict[str, Any]:

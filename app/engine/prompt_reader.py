@@ -69,7 +69,7 @@ class PromptReader:
                 return
         missing = self._missing()
         if missing is not None:
-            self._features[missing.picture.digest] = self._encode(missing)
+            self._features[missing.key] = self._encode(missing)
             return
         if self._prefill is None:
             embeddings = self._embed()
@@ -92,27 +92,27 @@ class PromptReader:
     def _missing(self) -> PromptPicture | None:
         """A picture whose visual tokens must be made first."""
         for picture in self._unread():
-            digest = picture.picture.digest
-            if digest not in self._features:
-                features = self._caches.features.get((self.sequence.owner, digest))
+            if picture.key not in self._features:
+                features = self._caches.features.get((self.sequence.owner, picture.key))
                 if features is None:
                     return picture
-                self._features[digest] = features
+                self._features[picture.key] = features
         return None
 
     def _encode(self, picture: PromptPicture) -> mx.array:
         pixels = picture.pixels
         if pixels is None:  # it was known when the prompt was prepared
-            pixels = self._llava.image_processor(picture.picture.open())
-        features = self._llava.network.encode_pictures(mx.array(pixels)[None])[0]  # [P, D]
+            pixels = self._llava.image_processor.tiles(picture.picture.open(), picture.view)
+        network = self._llava.network
+        features = network.pack(network.encode_pictures(mx.array(pixels)), picture.view)  # [P, D]
         mx.eval(features)
-        self._caches.features.put((self.sequence.owner, picture.picture.digest), features)
+        self._caches.features.put((self.sequence.owner, picture.key), features)
         return features
 
     def _embed(self) -> mx.array:
         """Embeddings `[T, D]` of what isn't known yet; a picture may be known in part."""
         visual = [
-            self._features[picture.picture.digest][max(0, self._known - picture.start) :]
+            self._features[picture.key][max(0, self._known - picture.start) :]
             for picture in self._unread()
         ]
         ids = mx.array(self.sequence.all_ids[self._known :])

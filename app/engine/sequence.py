@@ -14,6 +14,7 @@ from app.engine.outbox import Outbox
 from app.errors import ChatError
 from app.messages import Delta, Finished, FinishReason, Picture, Reading, Usage, Waiting
 from model.sampling import Sampler
+from model.tiling import View
 
 
 class Detokenizer(Protocol):
@@ -29,19 +30,29 @@ class Detokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PromptPicture:
-    """A picture in a prompt, at the place of its visual tokens.
+    """A picture in a prompt, at the place of its visual tokens, and how it becomes those.
 
-    `pixels` `[h, w, 3]` are what the tower takes; None where its features are known already.
+    `pixels` `[tiles, h, w, 3]` are what the tower takes; None where its features are known already.
     """
 
     start: int
-    length: int
     picture: Picture
+    view: View
     pixels: NDArray[np.float32] | None = None
 
     @property
+    def key(self) -> str:
+        """Names picture and view: the same one has the same visual tokens."""
+        return picture_key(self.picture, self.view)
+
+    @property
     def end(self) -> int:
-        return self.start + self.length
+        return self.start + self.view.tokens
+
+
+def picture_key(picture: Picture, view: View) -> str:
+    """Names a picture by its content and the way it is seen, which other pictures may change."""
+    return f"{picture.digest}/padded" if view.padded else picture.digest
 
 
 @dataclass(frozen=True, slots=True)

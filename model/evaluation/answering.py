@@ -20,7 +20,7 @@ def greedy(llava: Llava) -> Answer:
 
     def answer(said: Sequence[Said]) -> str:
         messages = [_message(s) for s in said]
-        visual = [llava.encode_picture(picture) for s in said for picture in s.pictures]
+        visual = llava.encode_pictures([picture for s in said for picture in s.pictures])
         ids = llava.tokenizer.encode_parts(llava.template.parts(messages))
         prompt = expand(ids, llava.config.image_token_index, [v.shape[0] for v in visual])
         text = llava.tokenizer.detokenizer(llava.template.stop)

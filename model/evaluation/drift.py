@@ -52,7 +52,7 @@ def _conversations(
     for number in range(drawings):
         rng = np.random.default_rng((seed, number))
         drawing = draw(rng)
-        visual = [llava.encode_picture(drawing.picture)]
+        visual = llava.encode_pictures([drawing.picture])
         turns: list[dict[str, object]] = []
         for question in draw_questions(rng, drawing, QUESTIONS):
             marks = [] if turns else [{"type": "image"}]

@@ -54,8 +54,10 @@ def test_the_prompt_that_peers_are_given_is_our_own(folder: Path) -> None:
 def test_every_prompt_has_the_picture_s_visual_tokens_and_one_length(folder: Path) -> None:
     llava = load(folder / "random")
     marked = [llava.tokenizer.encode_rendered(work.render([], work.question(n))) for n in range(20)]
-    lengths = {len(expand(ids, vocabulary.IMAGE_TOKEN, [llava.visual_tokens])) for ids in marked}
-    assert llava.visual_tokens == 256
+    lengths = {
+        len(expand(ids, vocabulary.IMAGE_TOKEN, [llava.config.visual_tokens])) for ids in marked
+    }
+    assert llava.config.visual_tokens == 256
     assert max(lengths) - min(lengths) <= 1
 
 

@@ -31,9 +31,9 @@ def rewrite(folder: Path, name: str, **changes: Any) -> None:
 def test_what_is_loaded_knows_its_name_its_end_and_its_pictures(tmp_path: Path) -> None:
     llava = model.load(write_checkpoint(tmp_path / "tiny-llava"))
     assert llava.name == "tiny-llava"
-    assert llava.visual_tokens == 9
+    assert llava.config.visual_tokens == 9
     assert llava.config.eos_token_ids == (2,)
-    assert llava.encode_picture(PICTURE).shape == (9, 48)
+    assert llava.encode_pictures([PICTURE])[0].shape == (9, 48)
     assert llava.template.name
 
 
@@ -86,7 +86,7 @@ def test_the_linear_projector_of_the_first_llava_is_used(
     pixels = mx.array(llava.image_processor(PICTURE))[None]
     [features] = llava.network.vision_tower(pixels, (-2,))
     expected = features[0, 1:] @ weights[f"{at}.weight"].T + weights[f"{at}.bias"]
-    assert np.abs(np.array(llava.encode_picture(PICTURE) - expected)).max() < 1e-5
+    assert np.abs(np.array(llava.encode_pictures([PICTURE])[0] - expected)).max() < 1e-5
 
 
 def test_the_original_form_answers_as_the_same_weights_in_llava_hf_form(
@@ -148,7 +148,7 @@ def change(name: str, **changes: Any) -> Any:
         (truncate("model.safetensors"), "model.safetensors is damaged"),
         (truncate("tokenizer.json"), "tokenizer"),
         (truncate("preprocessor_config.json"), "preprocessor_config.json is damaged"),
-        (change("config.json", model_type="llava_next"), "llava_next"),
+        (change("config.json", model_type="llava_next_video"), "llava_next_video"),
         (change("config.json", text_config="missing"), "calls for"),
         (change("generation_config.json", eos_token_id="</s>"), "eos_token_id"),
         (

@@ -3,7 +3,13 @@
 from typing import Any
 
 import pytest
-from transformers import LlavaConfig as ReferenceConfig
+from transformers import (
+    LlavaConfig as ReferenceConfig,
+)
+from transformers import (
+    LlavaNextConfig,
+    LlavaOnevisionConfig,
+)
 
 from model.config import LlavaConfig
 from model.errors import CheckpointError
@@ -79,6 +85,46 @@ ABBREVIATED: list[dict[str, Any]] = [
 ]
 
 
+TILED: list[dict[str, Any]] = [
+    {"model_type": "llava_next"},
+    {"model_type": "llava_next", "image_grid_pinpoints": [[672, 336], [336, 336]]},
+    {"model_type": "llava_next", "text_config": {"model_type": "mistral", "vocab_size": 32064}},
+    {"model_type": "llava_next", "vision_config": {"image_size": 168}}
+    | {"image_grid_pinpoints": [[168, 336]]},
+    {"model_type": "llava_onevision"},
+    {"model_type": "llava_onevision", "vision_aspect_ratio": "anyres_max_4"},
+    {"model_type": "llava_onevision"}
+    | {"text_config": {"num_attention_heads": 14, "num_key_value_heads": 2, "hidden_size": 896}},
+    {"model_type": "llava_onevision", "vision_config": {"image_size": 384, "patch_size": 14}},
+    {"model_type": "llava_onevision", "text_config": {"model_type": "llama"}},
+]
+SIGLIP = {"model_type": "siglip_vision_model"}
+
+
+@pytest.mark.parametrize("given", TILED, ids=str)
+def test_families_with_tiles_are_filled_as_transformers_fills_them(given: dict[str, Any]) -> None:
+    kinds = {"llava_next": LlavaNextConfig, "llava_onevision": LlavaOnevisionConfig}
+    reference = kinds[given["model_type"]](**given)
+    for ours in (LlavaConfig.from_dict(given), LlavaConfig.from_dict(reference.to_dict())):
+        assert_same(ours, reference)
+        assert ours.tiling is not None
+        assert list(map(list, ours.tiling.pinpoints)) == reference.image_grid_pinpoints
+        aspect = getattr(reference, "vision_aspect_ratio", "anyres_max_None")
+        assert f"anyres_max_{ours.tiling.most_tiles}" == aspect
+
+
+def test_interleave_has_another_tower_without_a_class_token() -> None:
+    given = {
+        "model_type": "llava",
+        "vision_config": SIGLIP | {"image_size": 384, "patch_size": 14},
+        "vision_feature_select_strategy": "full",
+        "vision_feature_layer": -1,
+    }
+    ours = LlavaConfig.from_dict(given)
+    assert_same(ours, ReferenceConfig(**given))
+    assert ours.visual_tokens == 729
+
+
 @pytest.mark.parametrize("given", ABBREVIATED, ids=str)
 def test_an_abbreviated_config_is_filled_as_transformers_fills_it(given: dict[str, Any]) -> None:
     reference = ReferenceConfig(**given)
@@ -148,13 +194,12 @@ def test_mlx_quantisation_is_kept_and_any_other_refused() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"model_type": "llava_next"}, "llava_next"),
+    ({"model_type": "llava_next_video"}, "llava_next_video"),
     ({}, "model_type is missing"),
     ({"model_type": ["llava"]}, "model_type"),
     ({"model_type": "llava", "text_config": "a"}, "text_config"),
     ({"model_type": "llava", "text_config": []}, "text_config"),
     ({"model_type": "llava", "vision_config": 3}, "vision_config"),
-    ({"model_type": "llava", "vision_config": {"model_type": "siglip_vision_model"}}, "siglip"),
     ({"model_type": "llava", "vision_config": {"hidden_size": 0}}, "hidden_size"),
     ({"model_type": "llava", "vision_config": {"num_hidden_layers": 10**9}}, "num_hidden_layers"),
     ({"model_type": "llava", "vision_config": {"num_attention_heads": 7}}, "7 heads"),
@@ -163,6 +208,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"model_type": "llava", "vision_config": {"hidden_act": "x" * 999}}, "hidden_act"),
     ({"model_type": "llava", "vision_feature_layer": 25}, "vision_feature_layer"),
     ({"model_type": "llava", "vision_feature_layer": -26}, "vision_feature_layer"),
+    ({"model_type": "llava", "vision_config": {"model_type": "dinov2"}}, "dinov2"),
+    (TILED[0] | {"image_grid_pinpoints": [[336, 500]]}, "image_grid_pinpoints"),
+    (TILED[0] | {"image_grid_pinpoints": [[336, 336 * 17]]}, "image_grid_pinpoints"),
+    (TILED[0] | {"image_grid_pinpoints": [[336]]}, "image_grid_pinpoints"),
+    (TILED[0] | {"image_grid_pinpoints": []}, "image_grid_pinpoints"),
+    (TILED[0] | {"image_grid_pinpoints": "1x1"}, "image_grid_pinpoints"),
+    (TILED[0] | {"vision_feature_select_strategy": "full"}, "strategy"),
+    (TILED[4] | {"vision_feature_select_strategy": "default"}, "strategy"),
+    (TILED[4] | {"vision_aspect_ratio": "square"}, "vision_aspect_ratio"),
     ({"model_type": "llava", "vision_feature_layer": []}, "vision_feature_layer"),
     ({"model_type": "llava", "vision_feature_layer": [None]}, "vision_feature_layer"),
     ({"model_type": "llava", "vision_feature_select_strategy": "all"}, "strategy"),

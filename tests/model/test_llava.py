@@ -41,7 +41,7 @@ def test_there_is_a_row_of_float32_logits_for_each_token(llava: model.Llava) -> 
     pictured = llava.logits("<image>USER: Hi", [RED])
     assert words.dtype == mx.float32
     assert words.shape[1] == 384
-    assert pictured.shape[0] >= words.shape[0] + llava.visual_tokens
+    assert pictured.shape[0] >= words.shape[0] + llava.config.visual_tokens
 
 
 def test_no_token_sees_what_comes_after_it(llava: model.Llava) -> None:
@@ -53,7 +53,7 @@ def test_no_token_sees_what_comes_after_it(llava: model.Llava) -> None:
 def test_images_are_taken_in_the_order_of_their_marks(llava: model.Llava) -> None:
     prompt = "<image> and <image>"
     one, other = llava.logits(prompt, [RED, BLUE]), llava.logits(prompt, [BLUE, RED])
-    first = 1 + llava.visual_tokens
+    first = 1 + llava.config.visual_tokens
     alone = llava.logits("<image>", [RED])
     assert np.abs(np.array(one[:first] - alone[:first])).max() < 1e-5
     assert np.abs(np.array(other[:first] - alone[:first])).max() > 1e-3

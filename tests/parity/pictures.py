@@ -31,10 +31,11 @@ PROMPTS: list[tuple[str, list[Image.Image]]] = [
 def greedy(llava: Llava, prompt: str, images: Sequence[Image.Image], tokens: int) -> list[int]:
     """The likeliest continuation, through a key-value cache as a chat computes it."""
     network, image_token = llava.network, llava.config.image_token_index
-    lengths = [llava.visual_tokens] * len(images)
+    visual = llava.encode_pictures(images)
+    lengths = [tokens.shape[0] for tokens in visual]
     ids = mx.array(expand(llava.tokenizer.encode_rendered(prompt), image_token, lengths).ids)
     cache = [KVCache() for _ in network.language_model.layers]
-    embeddings = network.embed(ids, [llava.encode_picture(image) for image in images])
+    embeddings = network.embed(ids, visual)
     logits = network(ids[None], cache=cache, input_embeddings=embeddings[None])
     written = []
     for _ in range(tokens):

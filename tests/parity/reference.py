@@ -22,17 +22,18 @@ class Reference:
     """The class that the checkpoint's `model_type` names, with its own processor."""
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoModelForImageTextToText, AutoProcessor
+        from transformers import AutoModelForImageTextToText
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         logging.set_verbosity_error()
-        self.processor: Any = AutoProcessor.from_pretrained(folder)
+        self.processor = _processor(folder)
         model, report = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True
         )
         assert not report["missing_keys"], "the checkpoint is not what transformers takes it for"
         self.model: Any = model.eval()
+        self.model.generation_config.eos_token_id = None  # as many tokens as are asked for
 
     def logits(self, prompt: str, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """`[tokens, vocab]`"""
@@ -45,12 +46,43 @@ class Reference:
     def greedy(self, prompt: str, images: Sequence[Image.Image], tokens: int) -> list[int]:
         """The continuation's token ids."""
         inputs = self._inputs(prompt, images)
-        settings = {"max_new_tokens": tokens, "min_new_tokens": tokens, "do_sample": False}
+        settings = {"max_new_tokens": tokens, "do_sample": False}
         with torch.no_grad():
             written = self.model.generate(**inputs, **settings, pad_token_id=0)
         ids: list[int] = written[0, inputs["input_ids"].shape[1] :].tolist()
         return ids
 
     def _inputs(self, prompt: str, images: Sequence[Image.Image]) -> Any:
-        # The processor wants None for no images at all.
-        return self.processor(text=prompt, images=list(images) or None, return_tensors="pt")
+        # The processor wants None for no images at all, and a list of lists for several in one
+        # sample, of which the family's training made something else than of one.
+        given = [list(images)] if len(images) > 1 else list(images)
+        return self.processor(text=[prompt], images=given or None, return_tensors="pt")
+
+
+def _processor(folder: Path) -> Any:
+    """OneVision's is put together by hand: that for its videos needs torchvision."""
+    from transformers import (
+        AutoImageProcessor,
+        AutoProcessor,
+        AutoTokenizer,
+        LlavaOnevisionProcessor,
+        ProcessorMixin,
+    )
+
+    settings, _ = ProcessorMixin.get_processor_dict(folder)
+    if settings["processor_class"] != "LlavaOnevisionProcessor":
+        return AutoProcessor.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.image_token_id = tokenizer.convert_tokens_to_ids("<image>")
+
+    class ForPictures(LlavaOnevisionProcessor):  # type: ignore[misc]
+        def check_argument_for_proper_class(self, *_: Any) -> None:
+            """It would want a processor of videos, too."""
+
+    return ForPictures(
+        AutoImageProcessor.from_pretrained(folder),
+        tokenizer,
+        num_image_tokens=settings["num_image_tokens"],
+        vision_feature_select_strategy=settings["vision_feature_select_strategy"],
+        vision_aspect_ratio=settings["vision_aspect_ratio"],
+    )

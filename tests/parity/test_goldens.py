@@ -12,9 +12,10 @@ from tests.parity.pictures import greedy
 
 FOLDER = Path(__file__).parent / "goldens"
 PROMPTS = json.loads((FOLDER / "prompts.json").read_text())
+CASES = ["llama", "mistral", "qwen2", "vipllava", "llava-next", "interleave", "onevision"]
 
 
-@pytest.mark.parametrize("case", ["llama", "mistral", "qwen2", "vipllava"])
+@pytest.mark.parametrize("case", CASES)
 def test_logits_and_greedy_tokens_equal_what_transformers_answered(case: str) -> None:
     ours = model.load(FOLDER / case)
     with np.load(FOLDER / case / "expected.npz") as file:
@@ -31,4 +32,4 @@ def test_logits_and_greedy_tokens_equal_what_transformers_answered(case: str) ->
 
 
 def test_goldens_stay_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.rglob("*.*")) < 1_000_000
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*.*")) < 1_500_000

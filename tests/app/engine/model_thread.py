@@ -100,7 +100,7 @@ class Cold:
         self._allowed = allowed_tokens(size, known, self.llava.config.image_token_index)
         self._said: dict[ChatRequest, tuple[str, int]] = {}
         self.tokens: dict[ChatRequest, list[int]] = {}
-        self._features: dict[str, mx.array] = {}
+        self._encoded: dict[tuple[str, ...], list[mx.array]] = {}
 
     def answer(self, request: ChatRequest) -> tuple[str, int]:
         """The text, and how many tokens it has."""
@@ -137,15 +137,17 @@ class Cold:
             for message in request.messages
         ]
         ids = self.llava.tokenizer.encode_parts(self.llava.template.parts(messages))
-        lengths = [self.llava.visual_tokens] * len(request.pictures)
-        prompt = expand(ids, self.llava.config.image_token_index, lengths)
-        return prompt.ids, [self.features(one) for one in request.pictures]
+        visual = self.visual(request.pictures)
+        lengths = [len(tokens) for tokens in visual]
+        return expand(ids, self.llava.config.image_token_index, lengths).ids, visual
 
-    def features(self, one: Picture) -> mx.array:
-        """The visual tokens `[P, D]` of a picture."""
-        if one.digest not in self._features:
-            self._features[one.digest] = self.llava.encode_picture(one.open())
-        return self._features[one.digest]
+    def visual(self, pictures: Sequence[Picture]) -> list[mx.array]:
+        """The visual tokens `[P, D]` of each picture, which others may change."""
+        digests = tuple(picture.digest for picture in pictures)
+        if digests not in self._encoded:
+            images = [picture.open() for picture in pictures]
+            self._encoded[digests] = self.llava.encode_pictures(images)
+        return self._encoded[digests]
 
     def _tokens(
         self, ids: Sequence[int], visual: Sequence[mx.array], sampler: Sampler

@@ -27,6 +27,7 @@ from model.generation import Prefill
 from model.kv_cache import Cache, PackedKVCache, Packing, new_cache
 from model.prompt_lookup import PromptLookup
 from tests.app.engine.model_thread import Cold, Solo, finished, picture, text, write_speaker
+from tests.checkpoints import ONEVISION
 
 pytestmark = pytest.mark.anyio
 
@@ -62,13 +63,15 @@ class Case:
         return {None: 1e-3, 8: 0.2, 4: 1.5}[self.packing.bits if self.packing else None]
 
 
-@pytest.fixture(scope="module", params=["random", "bundled", "drafted", "8 bits", "4 bits"])
+@pytest.fixture(
+    scope="module", params=["random", "tiled", "bundled", "drafted", "8 bits", "4 bits"]
+)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Random weights say something else after the least mistake; the bundled model's are real."""
-    if request.param == "random":
-        return Case(
-            Cold(write_speaker(tmp_path_factory.mktemp("histories"))), 60, 460, 320, 2000, 900, 2
-        )
+    if request.param in ("random", "tiled"):
+        family = ONEVISION if request.param == "tiled" else {}  # where one picture changes another
+        folder = write_speaker(tmp_path_factory.mktemp("histories"), **family)
+        return Case(Cold(folder), 60, 460, 320, 2000, 900, 2)
     folder = Path(ALIASES[BUNDLED])
     packing = Packing(int(request.param[0]), 32) if "bits" in request.param else None
     cold = Solo(folder, packing)
@@ -132,7 +135,7 @@ class History:
         self.scheduler = Scheduler(case.cold.llava, caches, memory, chunk=24, draft=case.draft)
         vars(self.scheduler)["_lookup"] = self._guesser
         caches.prefixes.most_bytes = case.room * per_token
-        one = case.cold.features(PICTURES[0])
+        [one] = case.cold.visual([PICTURES[0]])
         caches.features.most_bytes = case.pictures * one.nbytes
         self.asked: list[tuple[ChatRequest, Sequence]] = []
         self.ahead: list[Sequence] = []
@@ -209,9 +212,10 @@ class History:
 
     def _read(self, sequence: Sequence, size: int) -> Cache:
         llava = self.case.cold.llava
+        whole = self.case.cold.visual([one.picture for one in sequence.pictures])
         visual = [
-            self.case.cold.features(one.picture)[: max(0, size - one.start)]
-            for one in sequence.pictures
+            tokens[: max(0, size - one.start)]
+            for tokens, one in zip(whole, sequence.pictures, strict=True)
         ]
         embeddings = llava.network.embed(mx.array(sequence.all_ids[:size]), visual)
         cache = new_cache(llava.network.language_model, self.case.packing)

@@ -72,7 +72,10 @@ def test_the_caches_are_bounded_by_the_model(checkpoint: Path) -> None:
     caches = scheduler.caches
     assert scheduler.memory.per_token == 2 * 2 * 48 * 4  # keys and values, layers, width, bytes
     assert caches.prefixes.most_bytes == 8 * 512 * scheduler.memory.per_token
-    assert caches.features.most_bytes == 64 * llava.encode_picture(Image.new("RGB", (9, 9))).nbytes
+    assert (
+        caches.features.most_bytes
+        == 64 * llava.encode_pictures([Image.new("RGB", (9, 9))])[0].nbytes
+    )
 
 
 def test_the_template_can_be_chosen(checkpoint: Path) -> None:

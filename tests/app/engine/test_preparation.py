@@ -48,7 +48,7 @@ async def test_ids_keys_and_places_belong_together(cold: Cold, preparation: Prep
     places = [n for n, token in enumerate(sequence.ids) if token == image]
     spans = [n for one in sequence.pictures for n in range(one.start, one.end)]
     assert places == spans
-    assert [one.length for one in sequence.pictures] == [PATCHES] * 3
+    assert [one.view.tokens for one in sequence.pictures] == [PATCHES] * 3
     for token, key in zip(sequence.ids, sequence.keys, strict=True):
         assert key == token if token != image else key >= 2**127
 
@@ -69,13 +69,13 @@ async def test_the_same_picture_has_the_same_keys_and_another_has_others(
 async def test_pixels_are_what_the_tower_takes(cold: Cold, preparation: Preparation) -> None:
     (one,) = prepare(preparation, ask(("look", [RED]))).pictures
     assert one.pixels is not None
-    assert np.array_equal(one.pixels, cold.llava.image_processor(RED.open()))
+    assert np.array_equal(one.pixels, cold.llava.image_processor(RED.open())[None])
 
 
 async def test_a_known_picture_needs_no_pixels(
     cold: Cold, preparation: Preparation, features: FeatureCache
 ) -> None:
-    features.put(("local", RED.digest), cold.llava.encode_picture(RED.open()))
+    features.put(("local", RED.digest), cold.llava.encode_pictures([RED.open()])[0])
     red, blue = prepare(preparation, ask(("look", [RED, BLUE]))).pictures
     assert red.pixels is None
     assert blue.pixels is not None
@@ -154,7 +154,7 @@ async def test_a_conversation_that_may_be_shortened_leaves_out_whole_turns(
     assert 0 < sequence.unseen_messages < 24
     kept = replace(request, messages=(system, *asked[sequence.unseen_messages :]), shorten=False)
     assert sequence.ids == prepare(preparation, kept).ids == cold.prompt(kept)[0]
-    assert [one.length for one in sequence.pictures] == [PATCHES] * len(kept.pictures)
+    assert [one.view.tokens for one in sequence.pictures] == [PATCHES] * len(kept.pictures)
     assert sequence.limits.most == 40
     assert sequence.limits.reason == "length"
 

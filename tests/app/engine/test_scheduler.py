@@ -379,7 +379,7 @@ async def test_a_picture_that_fails_in_the_tower_harms_nobody_else(
     while len(other.tokens) < 3:
         bench.scheduler.step()
     bench.scheduler.caches.features.put(
-        ("local", "0" * 64), bench.cold.llava.encode_picture(RED.open())
+        ("local", "0" * 64), bench.cold.llava.encode_pictures([RED.open()])[0]
     )
     damaged = Picture("0" * 64, b"no picture", 1, 1)
     sequence = bench.add(ask(("what", [damaged])))

@@ -1,0 +1,104 @@
+"""Any resolution: the tiles that a picture is cut into, and what becomes visual tokens of them.
+
+Arithmetic on sizes alone, which are (height, width), in pixels or in patches as it is said. One
+place counts the tokens and tells the packing what to keep, so that the two can't differ.
+Sources: LLaVA-NeXT (Liu et al. 2024) and LLaVA-OneVision (Li et al. 2024, sec. 3.2); transformers
+`image_processing_utils.select_best_resolution`, `models/llava_next/modeling_llava_next.py`
+(`unpad_image`), `models/llava_onevision/modeling_llava_onevision.py` (`pack_image_features`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+Size = tuple[int, int]  # height, width
+
+_SLACK = 1.1  # OneVision shrinks a canvas only where its sides are longer by more than this
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one picture becomes visual tokens.
+
+    Without a `canvas` the tower sees it whole, as one tile, `padded` to a square where that is
+    said. With one it sees the whole first, and then the tiles of the picture fitted into `canvas`
+    pixels; of the tiles' patches, laid out as one canvas, `rows` and `columns` are kept, scaled to
+    `shrunk` patches where that is not None.
+    """
+
+    tokens: int
+    canvas: Size | None = None
+    rows: range = range(0)
+    columns: range = range(0)
+    shrunk: Size | None = None
+    padded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """The rules of a family: `pinpoints` are the sizes that a canvas may have, in pixels.
+
+    A tile has `side` pixels, `patches` patches each way. Where a kept canvas has more patches than
+    `most_tiles` tiles it is shrunk to that many. With `several_padded`, pictures that are not
+    alone in a prompt are not cut but padded to a square.
+    """
+
+    pinpoints: tuple[Size, ...]
+    side: int
+    patches: int
+    most_tiles: int | None = None
+    several_padded: bool = False
+
+    def views(self, sizes: Sequence[Size]) -> list[View]:
+        """How the pictures of one prompt are seen, by their sizes in pixels."""
+        if self.several_padded and len(sizes) > 1:
+            return [View(self.patches**2 + 1, padded=True)] * len(sizes)
+        return [self._view(size) for size in sizes]
+
+    def _view(self, size: Size) -> View:
+        canvas = best_resolution(size, self.pinpoints)
+        down, across = (pixels // self.side * self.patches for pixels in canvas)
+        rows, columns = _kept(size, (down, across))
+        shrunk = self._shrunk((len(rows), len(columns)))
+        height, width = shrunk or (len(rows), len(columns))
+        tokens = self.patches**2 + height * width + height  # with a newline after each row
+        return View(tokens, canvas, rows, columns, shrunk)
+
+    def _shrunk(self, size: Size) -> Size | None:
+        if self.most_tiles is None:
+            return None
+        height, width = size
+        ratio = sqrt(height * width / (self.most_tiles * self.patches**2))
+        if ratio <= _SLACK:
+            return None
+        return max(1, int(height // ratio)), max(1, int(width // ratio))
+
+
+def best_resolution(size: Size, pinpoints: Sequence[Size]) -> Size:
+    """The canvas that shows most of a picture's pixels, and of those the one that wastes least."""
+    height, width = size
+
+    def shows(canvas: Size) -> Size:
+        scale = min(canvas[1] / width, canvas[0] / height)
+        shown = min(int(width * scale) * int(height * scale), height * width)
+        return shown, shown - canvas[0] * canvas[1]
+
+    return max(pinpoints, key=shows)  # the first of equals
+
+
+def fitted(size: Size, canvas: Size) -> Size:
+    """The size of a picture scaled to fit into a canvas, its shape kept."""
+    down, across = canvas[0] / size[0], canvas[1] / size[1]
+    if across < down:
+        return min(ceil(size[0] * across), canvas[0]), canvas[1]
+    return canvas[0], min(ceil(size[1] * down), canvas[1])
+
+
+def _kept(size: Size, canvas: Size) -> tuple[range, range]:
+    """The rows and columns of a canvas of patches that show the picture, not its padding."""
+    (height, width), (rows, columns) = size, canvas
+    if width / height > columns / rows:
+        margin = (rows - int(round(height * (columns / width), 7))) // 2
+        return range(margin, rows - margin), range(columns)
+    margin = (columns - int(round(width * (rows / height), 7))) // 2
+    return range(rows), range(margin, columns - margin)
