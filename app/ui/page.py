@@ -12,7 +12,6 @@ from app.controller import Controller
 from app.conversations import Conversations
 from app.settings import Settings
 from app.ui import parts
-from app.ui.appearance import static_version
 from app.ui.events import ACTIONS, LOOK_LOADING, Desk
 
 NEWS = """
@@ -93,8 +92,8 @@ def _composer() -> gr.HTML:
     """
     names = ", ".join(f'"{name}"' for name in (*ACTIONS, "search", "ahead", "follow", "shelf"))
     script = (
-        f'import("/ui/js/chat.js?v={static_version()}")'
-        f".then((chat) => chat.start({{ element, trigger, watch, props, events: [{names}] }}));"
+        'import("/ui/js/chat.js").then('
+        f"(chat) => chat.start({{ element, trigger, watch, props, events: [{names}] }}));"
     )
     return _html("", "composer", html_template=parts.COMPOSER, js_on_load=script)
 

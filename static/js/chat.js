@@ -176,10 +176,14 @@ function lastAnswer(html) {
 
 const inAddress = () => new URLSearchParams(location.search).get("c");
 
-const partsAreThere = () => ["thread", "live", "chats"].every((part) => window.llavaParts?.[part]);
+// Gradio builds the pieces of the page in an order of its own.
+const PIECES = ["#topbar h1", "#toolbar button", "#rail-head input", "#panel-head button", "#scroller"];
+const isBuilt = () =>
+  PIECES.every((piece) => document.querySelector(piece)) &&
+  ["thread", "live", "chats"].every((part) => window.llavaParts?.[part]);
 
 export async function start({ element, trigger, watch, props }) {
-  while (!partsAreThere()) await new Promise(requestAnimationFrame);
+  while (!isBuilt()) await new Promise(requestAnimationFrame);
   const chat = new Chat(element, trigger);
   watch("value", () => chat.update(props.value));
   document.addEventListener("llava-news", (event) => chat.update(event.detail));
