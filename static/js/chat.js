@@ -80,6 +80,8 @@ class Chat {
 
   // What the server says after an event: only what is there is drawn.
   update(state) {
+    // That a message was taken holds, wherever one has gone since.
+    const taken = Boolean(state.sent) && this.composer.settle(state.sent);
     if (state.view < this.view) return this.repair();
     this.drawn = state.view;
     keepFocus(() => this.composer.focus());
@@ -88,7 +90,6 @@ class Chat {
     }
     const moved = "conversation" in state && this.move(state.conversation);
     if ("title" in state) this.writeTitle(state.title);
-    const taken = state.sent ? this.composer.settle(state.sent) : false;
     if (state.notice) this.composer.refuse(state.notice);
     else if (moved && !taken) this.composer.notice("");
     if (!("busy" in state)) return;
