@@ -189,7 +189,7 @@ export async function start({ element, trigger, watch, props }) {
   watch("value", () => chat.update(props.value));
   document.addEventListener("llava-news", (event) => chat.update(event.detail));
   chat.listen();
-  window.llavaFrame?.applyTheme();
+  window.llavaFrame.applyTheme();
   if (/Mac|iPhone|iPad/.test(navigator.platform)) document.querySelector(".new-chat kbd").textContent = "⌘K";
   chat.act("show", { conversation: inAddress() });
 }
