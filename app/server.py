@@ -69,6 +69,7 @@ def build(settings: Settings) -> FastAPI:
     app.include_router(ui.router)
     options = ui.mount_options(settings) | {"app_kwargs": dict(NO_DOCS)}  # Gradio adds to it
     gradio.mount_gradio_app(app, page, path="/", **options)
+    app.add_middleware(ui.EarlyHead)
     guard = Guard(settings.auth, settings.api_key)
     app.add_middleware(Shell, hosts=app.state.hosts, guard=guard)
     app.add_middleware(RequestLog)

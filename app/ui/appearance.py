@@ -4,7 +4,6 @@ Everything comes from this server: no font, script or picture from elsewhere. Co
 are in `static/css`; the theme here only keeps Gradio's own parts in line with them.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from app.settings import Settings
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 _STYLES = ("tokens", "layout", "sidebar", "thread", "composer", "shelf")
+_EARLY = "early.js"
 _FONTS = ["ui-sans-serif", "-apple-system", "system-ui", "sans-serif"]
 
 
@@ -21,7 +21,6 @@ def mount_options(_settings: Settings) -> dict[str, Any]:
     """Keyword arguments of `gr.mount_gradio_app` that belong to the page's looks and manners."""
     return {
         "theme": theme(),
-        "head": head(),
         "favicon_path": str(STATIC / "icons" / "favicon.png"),
         "footer_links": [],
         "run_history": False,
@@ -47,15 +46,17 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """What goes into the document's head: our style sheets and the script that runs first."""
-    version = static_version()
-    sheets = (f'<link rel="stylesheet" href="/ui/css/{name}.css?v={version}">' for name in _STYLES)
-    return "\n".join((*sheets, f'<script src="/ui/js/early.js?v={version}"></script>'))
+    """What goes into the document's head: our style sheets, and our modules to be fetched ahead.
+
+    Their addresses carry no version: a browser asks about each anew.
+    """
+    modules = sorted({path.name for path in STATIC.glob("js/*.js")} - {_EARLY})
+    return "".join(
+        [f'<link rel="stylesheet" href="/ui/css/{name}.css">\n' for name in _STYLES]
+        + [f'<link rel="modulepreload" href="/ui/js/{name}">\n' for name in modules]
+    )
 
 
-def static_version() -> str:
-    """A short name of the present contents of styles and scripts: a new one, a new address."""
-    digest = hashlib.sha256()
-    for path in sorted((*STATIC.glob("css/*.css"), *STATIC.glob("js/*.js"))):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+def early_script() -> str:
+    """What runs before anything is drawn: it knows light from dark, and what is open."""
+    return f'<script src="/ui/js/{_EARLY}"></script>\n'

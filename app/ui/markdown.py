@@ -14,6 +14,8 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
+from app.ui.formula import formula
+
 _LINK_SCHEMES = ("http://", "https://", "mailto:")
 
 
@@ -76,6 +78,19 @@ def _fence(
     )
 
 
+def _table(
+    renderer: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    _env: MutableMapping[str, Any],
+) -> str:
+    # A wide one scrolls in a box of its own, which keys must reach.
+    table = renderer.renderToken(tokens, index, options, _env)
+    opens = tokens[index].nesting == 1
+    return f'<div class="table" tabindex="0">{table}' if opens else f"{table}</div>\n"
+
+
 def _build() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
     markdown.enable(["table", "strikethrough"])
@@ -86,6 +101,9 @@ def _build() -> MarkdownIt:
     markdown.add_render_rule("image", _image)
     markdown.add_render_rule("fence", _fence)
     markdown.add_render_rule("code_block", _fence)
+    markdown.add_render_rule("table_open", _table)
+    markdown.add_render_rule("table_close", _table)
+    markdown.inline.ruler.before("escape", "formula", formula)
     return markdown
 
 

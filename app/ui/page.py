@@ -12,9 +12,7 @@ from app.controller import Controller
 from app.conversations import Conversations
 from app.settings import Settings
 from app.ui import parts
-from app.ui.appearance import static_version
 from app.ui.events import ACTIONS, LOOK_LOADING, Desk
-from app.ui.model_card import badge
 
 NEWS = """
 watch("value", () =>
@@ -45,7 +43,7 @@ def build_page(
     ):
         _rail()
         with gr.Column(elem_id="stage"):
-            model = _bar(controller)
+            model = _bar()
             with gr.Column(elem_id="scroller"):
                 _drawn("thread")
                 _drawn("live")
@@ -54,6 +52,7 @@ def build_page(
         news = _html("", "news", html_template="", js_on_load=NEWS)
         shelf = _html("", "shelf-news", html_template="", js_on_load=SHELF_NEWS)
         _wire(desk, composer, news, _panel())
+        _html(parts.SCRIM, "scrim")
         timer = _watch_model(page, desk, model)
         composer.shelf(desk.choose, None, [shelf, model, timer], queue=False, **MANNERS)
     return page
@@ -78,10 +77,10 @@ def _rail() -> None:
         _html(parts.RAIL_FOOT, "rail-foot")
 
 
-def _bar(controller: Controller) -> gr.HTML:
+def _bar() -> gr.HTML:
     with gr.Row(elem_id="bar"):
         _html(parts.TITLE_BAR, "topbar")
-        model = _html(badge(controller.status()), "model")
+        model = _html("", "model")  # drawn on loading: what it says of the model must be true
         _html(parts.TOOL_BAR, "toolbar")
     return model
 
@@ -93,8 +92,8 @@ def _composer() -> gr.HTML:
     """
     names = ", ".join(f'"{name}"' for name in (*ACTIONS, "search", "ahead", "follow", "shelf"))
     script = (
-        f'import("/ui/js/chat.js?v={static_version()}")'
-        f".then((chat) => chat.start({{ element, trigger, watch, props, events: [{names}] }}));"
+        'import("/ui/js/chat.js").then('
+        f"(chat) => chat.start({{ element, trigger, watch, props, events: [{names}] }}));"
     )
     return _html("", "composer", html_template=parts.COMPOSER, js_on_load=script)
 

@@ -38,7 +38,8 @@ RAIL_FOOT = (
 )
 
 TITLE_BAR = f"""
-<header class="topbar">{icon_button("rail", "Open sidebar", "menu")}<h1>New chat</h1></header>
+<header class="topbar">{icon_button("rail", "Open sidebar", "menu")}
+  {icon_button("new-chat", "New chat", "compose")}<h1 dir="auto">New chat</h1></header>
 """
 
 TOOL_BAR = f"""
@@ -61,14 +62,17 @@ COMPOSER = f"""
   {icon("down")}</button>
 <div class="notice" role="alert" data-testid="notice" hidden>{icon("warn")}<p></p>
   {icon_button("dismiss", "Close this message", "close")}</div>
+<p class="spoken unseen" role="status"></p>
 <form class="composer" data-busy="false" aria-label="Your message">
+  <div class="queued" hidden><p>Goes out when the answer is finished.</p>
+    <button type="button" class="link-button" data-act="unqueue">Not yet</button></div>
   <ul class="attached" aria-label="Pictures of your message"></ul>
   <div class="composer-row">
     {icon_button("attach", "Add pictures", "picture", 'data-testid="upload-button"')}
     <input type="file" accept="{ACCEPTED}" multiple hidden data-testid="file-upload"
       aria-label="Pictures" tabindex="-1">
     <textarea rows="1" placeholder="Ask about a picture" aria-label="Message" maxlength="65536"
-      data-testid="textbox" autofocus></textarea>
+      dir="auto" enterkeyhint="send" data-testid="textbox" autofocus></textarea>
     <button type="submit" class="icon-button send" aria-label="Send" title="Send"
       data-testid="submit-button" disabled>{icon("send")}</button>
     <button type="button" class="icon-button stop-button" data-act="stop" aria-label="Stop"
@@ -77,5 +81,6 @@ COMPOSER = f"""
 </form>
 <p class="hint">Enter sends, Shift+Enter begins a new line. Pictures can be dropped anywhere.</p>
 <div class="drop" aria-hidden="true"><p>Drop to add the picture</p></div>
-<div class="scrim" data-act="close-sides"></div>
 """
+
+SCRIM = '<div class="scrim" data-act="close-sides"></div>'

@@ -41,7 +41,7 @@ def live(answer: Answer) -> str:
     if answer.phase is not Phase.WRITING:
         said = f'<p class="phase" role="status"><span class="spark"></span>{_waiting(answer)}</p>'
     else:
-        said = f'<div class="answer" data-testid="answer">{render_markdown(answer.text)}</div>'
+        said = _said(render_markdown(answer.text))
     return (
         '<article class="turn assistant running" data-testid="bot" aria-busy="true">'
         f'<h2 class="unseen">Answer</h2>{_left_out(answer.unseen)}{said}</article>'
@@ -58,7 +58,7 @@ def _waiting(answer: Answer) -> str:
 
 def _user_turn(message: ChatMessage, busy: bool) -> str:
     text = escape(message.text)
-    bubble = f'<div class="bubble">{text}</div>' if text else ""
+    bubble = f'<div class="bubble" dir="auto">{text}</div>' if text else ""
     several = " versions" if len(message.versions) > 1 else ""
     tools = "" if busy else icon_button("edit", "Edit", "edit")
     return (
@@ -86,6 +86,10 @@ def _pictures(message: ChatMessage) -> str:
     )
 
 
+def _said(html: str) -> str:
+    return f'<div class="answer" dir="auto" data-testid="answer">{html}</div>'
+
+
 @lru_cache(DRAWN_TEXTS)
 def _finished(text: str) -> str:
     return render_markdown(text)
@@ -97,7 +101,7 @@ def _answer_turn(message: ChatMessage, busy: bool) -> str:
         f'<article class="turn assistant" data-testid="bot" data-message="{escape(message.id)}" '
         f'data-text="{escape(message.text)}"><h2 class="unseen">Answer</h2>'
         f"{_left_out(message.usage.unseen_messages if message.usage else 0)}"
-        f'<div class="answer" data-testid="answer">{_finished(message.text)}</div>'
+        f"{_said(_finished(message.text))}"
         f"{_ending(message.finish_reason)}"
         f'<div class="tools">{_versions(message, busy)}'
         f"{icon_button('copy', 'Copy answer', 'copy')}{again}{stats(message.usage)}</div></article>"

@@ -28,7 +28,7 @@ def _row(chat: Conversation, is_current: bool) -> str:
     here = ' aria-current="page"' if is_current else ""
     return (
         f'<li class="{"current" if is_current else ""}" data-chat="{escape(chat.id)}">'
-        f'<a class="chat-link" data-act="open-chat" href="?c={escape(chat.id)}"{here}>'
+        f'<a class="chat-link" dir="auto" data-act="open-chat" href="?c={escape(chat.id)}"{here}>'
         f"{escape(chat.title or 'New chat')}</a>"
         f'<span class="chat-tools">{icon_button("rename", "Rename", "edit")}'
         f"{icon_button('remove', 'Delete', 'bin')}</span></li>"

@@ -5,9 +5,12 @@
 
 import { Composer } from "./composer.js";
 import { showSheet } from "./dialogs.js";
+import { keepFocus } from "./focus.js";
+import { Scroll } from "./scroll.js";
 import { Shelf } from "./shelf.js";
 import { listenToSearch, sidebarActions } from "./sidebar.js";
-import { Scroll, threadActions } from "./thread.js";
+import { Sides } from "./sides.js";
+import { threadActions } from "./thread.js";
 
 const NAME = "LLaVA Chat";
 const REPAIR_AFTER = 2000; // ms
@@ -26,6 +29,7 @@ class Chat {
       onPictures: () => this.readAhead(),
     });
     this.scroll = new Scroll(document.querySelector("#scroller"), element.querySelector(".to-end"));
+    this.sides = new Sides();
     this.shelf = new Shelf((data) => trigger("shelf", data));
     this.actions = { ...threadActions(this), ...sidebarActions(this), ...this.frameActions() };
   }
@@ -41,17 +45,17 @@ class Chat {
   }
 
   frameActions() {
-    const frame = window.llavaFrame;
     return {
       "new-chat": () => this.open(null),
-      "rail": () => frame.setRail(document.body.dataset.rail !== "open"),
-      "panel": () => this.setPanel(document.body.dataset.panel !== "open"),
-      "close-sides": () => { frame.setRail(false); this.setPanel(false); },
-      "theme": () => frame.toggleTheme(),
+      "rail": () => this.sides.toggle("rail"),
+      "panel": () => this.sides.toggle("panel"),
+      "close-sides": () => this.sides.uncover(),
+      "theme": () => window.llavaFrame.toggleTheme(),
       "about-model": () => this.aboutModel(),
       "example": (card) => this.composer.example(card.dataset.picture, card.dataset.question),
       "attach": () => this.composer.file.click(),
       "stop": () => this.stop(),
+      "unqueue": () => { this.composer.queue(false); this.composer.focus(); },
       "dismiss": () => this.composer.notice(""),
     };
   }
@@ -62,38 +66,45 @@ class Chat {
     else showSheet(document.querySelector("#about-model"));
   }
 
-  setPanel(open) {
-    document.body.dataset.panel = open ? "open" : "closed";
-    if (open && window.llavaFrame.isSmall()) window.llavaFrame.setRail(false);
-  }
-
   open(conversation) {
-    if (window.llavaFrame.isSmall()) window.llavaFrame.setRail(false);
+    this.sides.uncover();
     this.act("show", { conversation });
-    this.composer.text.focus();
+    this.composer.focus();
   }
 
   stop() {
-    if (this.composer.isBusy) this.act("stop");
+    if (!this.composer.isBusy) return;
+    this.composer.queue(false);
+    this.act("stop");
   }
 
   // What the server says after an event: only what is there is drawn.
   update(state) {
+    // That a message was taken holds, wherever one has gone since.
+    const taken = Boolean(state.sent) && this.composer.settle(state.sent);
     if (state.view < this.view) return this.repair();
     this.drawn = state.view;
+    keepFocus(() => this.composer.focus());
     for (const part of ["thread", "live", "chats"]) {
       if (part in state) window.llavaParts[part].value = state[part];
     }
     const moved = "conversation" in state && this.move(state.conversation);
     if ("title" in state) this.writeTitle(state.title);
-    const taken = state.sent ? this.composer.settle(state.sent) : false;
     if (state.notice) this.composer.refuse(state.notice);
     else if (moved && !taken) this.composer.notice("");
     if (!("busy" in state)) return;
+    this.tell(state, moved);
     this.composer.setBusy(state.busy);
     this.readAhead();
     if (moved || taken || state.busy) this.scroll.toEnd();
     if (state.busy) this.act("follow");
+  }
+
+  // An answer is read out when it is whole: in pieces nobody could follow it.
+  tell({ busy, thread }, moved) {
+    if (moved) return this.composer.say("");
+    if (busy === this.composer.isBusy) return;
+    this.composer.say(busy ? "The answer is being written" : lastAnswer(thread));
   }
 
   // The pictures reach the model as soon as they are here: it looks at them while one types.
@@ -116,7 +127,10 @@ class Chat {
 
   move(conversation) {
     const moved = conversation !== this.conversation;
-    if (moved) this.all = false;
+    if (moved) {
+      this.all = false;
+      this.composer.queue(false);
+    }
     this.conversation = conversation;
     this.writeAddress(moved);
     return moved;
@@ -144,7 +158,7 @@ class Chat {
       action(target);
     });
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !document.querySelector("dialog[open]")) this.stop();
+      if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) this.stop();
       if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
       event.preventDefault();
       this.open(null);
@@ -154,17 +168,28 @@ class Chat {
   }
 }
 
+function lastAnswer(html) {
+  const drawn = document.createElement("template");
+  drawn.innerHTML = html ?? "";
+  const last = [...drawn.content.querySelectorAll(".turn")].pop();
+  return [...last?.querySelectorAll(".answer, .ending") ?? []].map((part) => part.textContent).join(" ");
+}
+
 const inAddress = () => new URLSearchParams(location.search).get("c");
 
-const partsAreThere = () => ["thread", "live", "chats"].every((part) => window.llavaParts?.[part]);
+// Gradio builds the pieces of the page in an order of its own.
+const PIECES = ["#topbar h1", "#toolbar button", "#rail-head input", "#panel-head button", "#scroller"];
+const isBuilt = () =>
+  PIECES.every((piece) => document.querySelector(piece)) &&
+  ["thread", "live", "chats"].every((part) => window.llavaParts?.[part]);
 
 export async function start({ element, trigger, watch, props }) {
-  while (!partsAreThere()) await new Promise(requestAnimationFrame);
+  while (!isBuilt()) await new Promise(requestAnimationFrame);
   const chat = new Chat(element, trigger);
   watch("value", () => chat.update(props.value));
   document.addEventListener("llava-news", (event) => chat.update(event.detail));
   chat.listen();
-  window.llavaFrame?.applyTheme();
+  window.llavaFrame.applyTheme();
   if (/Mac|iPhone|iPad/.test(navigator.platform)) document.querySelector(".new-chat kbd").textContent = "⌘K";
   chat.act("show", { conversation: inAddress() });
 }

@@ -1,26 +1,31 @@
 // Where one writes: text, pictures by button, drop and paste, keys, and a draft that survives a
-// reload. Knows nothing of the messages above it.
+// reload. What is sent while an answer is written goes out after it. Knows nothing of the messages
+// above it.
 
+import { listenForFiles } from "./handed.js";
+import { isEnter } from "./keys.js";
 import { Pictures } from "./pictures.js";
 
 const DRAFT = "llava-draft";
 const ANSWER_WITHIN = 30000; // ms until a sending counts as lost
 
 export class Composer {
-  constructor(element, { onSend, onStop, onPictures }) {
+  constructor(element, { onSend, onPictures }) {
     this.onSend = onSend;
     this.onPictures = onPictures;
-    this.onStop = onStop;
     this.form = element.querySelector("form");
     this.text = element.querySelector("textarea");
     this.sendButton = element.querySelector(".send");
     this.noticeBox = element.querySelector(".notice");
+    this.queuedBox = element.querySelector(".queued");
+    this.spoken = element.querySelector(".spoken");
     this.file = element.querySelector("input[type=file]");
     this.pictures = new Pictures(element.querySelector(".attached"), {
       onChange: () => { this.changed(); this.onPictures(); },
       onError: (message) => this.notice(message),
+      onEmptied: () => this.focus(),
     });
-    this.sending = null; // what tells the server's answer to this sending from others
+    this.sending = null; // { token, text }: the token tells the answer to this sending from others
     this.listen();
     this.restore();
   }
@@ -29,49 +34,51 @@ export class Composer {
     return this.form.dataset.busy === "true";
   }
 
+  get isNothing() {
+    return !this.text.value.trim() && this.pictures.isEmpty;
+  }
+
   setBusy(busy) {
     this.form.dataset.busy = String(busy);
+    if (busy || this.queuedBox.hidden) return;
+    this.queue(false);
+    this.send();
+  }
+
+  // Whether what stands here goes out by itself when the answer is finished.
+  queue(waits) {
+    this.queuedBox.hidden = !waits;
+    if (waits) this.say(this.queuedBox.querySelector("p").textContent);
+  }
+
+  // For those who hear the page.
+  say(words) {
+    this.spoken.textContent = words;
+  }
+
+  // Where there is no keyboard, the focus would bring one up that covers half of the page.
+  focus() {
+    if (!matchMedia("(pointer: coarse)").matches) this.text.focus();
   }
 
   listen() {
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.text.addEventListener("input", () => this.changed());
     this.text.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (!isEnter(event)) return;
       event.preventDefault();
       this.send();
     });
     this.file.addEventListener("change", () => { this.attach([...this.file.files]); this.file.value = ""; });
-    document.addEventListener("paste", (event) => {
-      const files = [...(event.clipboardData?.files ?? [])];
-      if (!files.length) return;
-      event.preventDefault();
-      this.attach(files);
-    });
-    this.listenForDrops();
-  }
-
-  listenForDrops() {
-    const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-    document.addEventListener("dragover", (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      document.body.dataset.drop = "";
-    });
-    document.addEventListener("dragleave", (event) => {
-      if (!event.relatedTarget) delete document.body.dataset.drop;
-    });
-    document.addEventListener("drop", (event) => {
-      delete document.body.dataset.drop;
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      this.attach([...event.dataTransfer.files]);
+    listenForFiles({
+      onFiles: (files) => this.attach(files),
+      onFolder: (name) => this.notice(`${name} is a folder. Drop the pictures that are in it.`),
     });
   }
 
   attach(files) {
     this.notice("");
-    this.text.focus();
+    this.focus();
     return this.pictures.add(files);
   }
 
@@ -84,30 +91,34 @@ export class Composer {
   }
 
   async send() {
-    if (this.sending || this.isBusy) return;
-    if (!this.text.value.trim() && this.pictures.isEmpty) return;
+    if (this.sending || this.isNothing) return;
+    if (this.isBusy) return this.queue(true);
     this.notice("");
-    this.sending = crypto.randomUUID?.() ?? String(Math.random());
+    const token = crypto.randomUUID?.() ?? String(Math.random());
+    this.sending = { token, text: this.text.value };
     this.changed();
-    if (!(await this.pictures.whenSent())) return this.release();
-    const token = this.sending;
-    this.onSend({ text: this.text.value, pictures: this.pictures.digests, token });
+    const pictures = await this.pictures.send();
+    if (!pictures) return this.release();
+    this.onSend({ text: this.sending.text, pictures, token });
     setTimeout(() => {
-      if (this.sending === token) this.refuse("The server did not answer. Send it again.");
+      if (this.sending?.token === token) this.refuse("The server did not answer. Send it again.");
     }, ANSWER_WITHIN);
   }
 
-  // The server's word on the last sending: taken, or refused with everything left in place.
+  // The server's word on the last sending: taken, or refused with everything left in place. What
+  // was typed or added after it stays.
   settle(token) {
-    if (token !== this.sending) return false;
-    this.text.value = "";
-    this.pictures.clear();
+    if (token !== this.sending?.token) return false;
+    const { text } = this.sending;
+    if (this.text.value.startsWith(text)) this.text.value = this.text.value.slice(text.length);
+    this.pictures.removeSent();
     this.release();
     return true;
   }
 
   // The last sending, if there was one, failed: everything is left in place.
   refuse(message) {
+    this.queue(false);
     this.notice(message);
     this.release();
   }
@@ -123,11 +134,21 @@ export class Composer {
   }
 
   changed() {
-    this.text.style.height = "auto";
-    this.text.style.height = `${Math.max(40, this.text.scrollHeight)}px`;
-    this.sendButton.disabled = Boolean(this.sending) || (!this.text.value.trim() && this.pictures.isEmpty);
+    this.fit();
+    this.form.toggleAttribute("data-sending", Boolean(this.sending));
+    this.sendButton.disabled = Boolean(this.sending) || this.isNothing;
+    if (this.isNothing) this.queue(false);
     const draft = { text: this.text.value, pictures: this.pictures.digests };
     try { sessionStorage.setItem(DRAFT, JSON.stringify(draft)); } catch { /* private window */ }
+  }
+
+  // As high as its text. The form is held meanwhile: were it lower for a moment, the messages above
+  // would be scrolled.
+  fit() {
+    this.form.style.height = `${this.form.offsetHeight}px`;
+    this.text.style.height = "auto";
+    this.text.style.height = `${this.text.scrollHeight}px`;
+    this.form.style.height = "";
   }
 
   restore() {

@@ -5,11 +5,13 @@ const MOST = 8; // pictures in one message
 const LARGEST = 25 * 1024 * 1024; // bytes of one picture
 
 export class Pictures {
-  constructor(list, { onChange, onError }) {
+  constructor(list, { onChange, onError, onEmptied }) {
     this.list = list;
     this.onChange = onChange;
     this.onError = onError;
+    this.onEmptied = onEmptied;
     this.items = []; // { digest, element, done }
+    this.sent = []; // those of the message that is on its way
   }
 
   get digests() {
@@ -20,23 +22,30 @@ export class Pictures {
     return this.items.length === 0;
   }
 
-  // Settles when nothing is on its way any more; false when one of them failed.
-  async whenSent() {
-    const results = await Promise.all(this.items.map((item) => item.done));
-    return results.every(Boolean);
+  // The digests for a message, when all have reached the server; nothing when one of them failed.
+  async send() {
+    this.sent = [...this.items];
+    const arrived = await Promise.all(this.sent.map((item) => item.done));
+    const kept = this.sent.filter((item) => this.items.includes(item));
+    return arrived.every(Boolean) ? kept.map((item) => item.digest) : null;
+  }
+
+  removeSent() {
+    this.remove(...this.sent);
+    this.sent = [];
   }
 
   async add(files) {
     const problems = [];
     const accepted = [...files].slice(0, MOST - this.items.length);
     if (accepted.length < files.length) problems.push(`A message holds ${MOST} pictures at most; the others were left out.`);
-    const results = await Promise.all(accepted.map((file) => this.send(file)));
+    const results = await Promise.all(accepted.map((file) => this.take(file)));
     problems.push(...results.filter(Boolean));
     if (problems.length) this.onError(problems.join("\n"));
   }
 
   // What is wrong with this file, or nothing.
-  async send(file) {
+  async take(file) {
     const name = file.name || "The picture";
     if (file.size > LARGEST) return `${name} is larger than 25 MB. Save it smaller and try again.`;
     const item = this.place(name);
@@ -56,7 +65,8 @@ export class Pictures {
     for (const digest of digests) {
       const item = this.place("Picture");
       item.done = Promise.resolve(true);
-      this.show(item, digest);
+      const image = this.show(item, digest);
+      image.addEventListener("error", () => this.remove(item)); // gone since the draft was kept
     }
   }
 
@@ -70,7 +80,12 @@ export class Pictures {
     const item = { digest: null, element, done: null };
     const button = element.querySelector("button");
     button.setAttribute("aria-label", `Remove ${name}`);
-    button.addEventListener("click", () => this.remove(item));
+    button.addEventListener("click", () => {
+      const next = element.nextElementSibling ?? element.previousElementSibling;
+      this.remove(item);
+      if (next) next.querySelector("button").focus();
+      else this.onEmptied();
+    });
     this.items.push(item);
     this.list.append(element);
     this.onChange();
@@ -84,17 +99,12 @@ export class Pictures {
     image.alt = "Picture to be sent";
     item.element.querySelector(".loading").replaceWith(image);
     this.onChange();
+    return image;
   }
 
-  remove(item) {
-    this.items = this.items.filter((other) => other !== item);
-    item.element.remove();
-    this.onChange();
-  }
-
-  clear() {
-    this.items = [];
-    this.list.replaceChildren();
+  remove(...gone) {
+    this.items = this.items.filter((item) => !gone.includes(item));
+    for (const item of gone) item.element.remove();
     this.onChange();
   }
 }

@@ -1,6 +1,7 @@
 // The list of conversations: open, search, rename in place, delete after a question.
 
 import { confirmRemoval } from "./dialogs.js";
+import { isEnter } from "./keys.js";
 
 const SEARCH_PAUSE = 180; // ms after the last key before the server is asked
 
@@ -37,7 +38,7 @@ function rename(row, chat) {
     chat.act("rename", { target: row.dataset.chat, title });
   };
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") finish(true);
+    if (isEnter(event)) finish(true);
     if (event.key === "Escape") { event.stopPropagation(); finish(false); }
   });
   input.addEventListener("blur", () => finish(true));

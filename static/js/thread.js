@@ -1,18 +1,25 @@
 // What one can do with a message: copy, edit in place, answer again, turn its versions over, look
-// at its pictures closely. And the scrolling that follows an answer while it is written.
+// at its pictures closely.
 
 import { zoom } from "./dialogs.js";
+import { isEnter } from "./keys.js";
 
-export async function copy(text, button) {
+const TOLD = 1500; // ms for which a button says what it has done
+
+async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
     copyByHand(text); // no clipboard API where the page isn't a secure context
   }
+  showCopied(button, true);
+  setTimeout(() => showCopied(button, false), TOLD);
+}
+
+function showCopied(button, done) {
   const use = button.querySelector("use");
-  if (!use) { button.textContent = "Copied"; return; }
-  use.setAttribute("href", "/ui/icons/icons.svg#check");
-  setTimeout(() => use.setAttribute("href", "/ui/icons/icons.svg#copy"), 1500);
+  if (use) use.setAttribute("href", `/ui/icons/icons.svg#${done ? "check" : "copy"}`);
+  else button.textContent = done ? "Copied" : "Copy code";
 }
 
 function copyByHand(text) {
@@ -35,7 +42,7 @@ function openEditor(turn, send) {
   const editor = document.createElement("form");
   editor.className = "editing";
   editor.innerHTML =
-    '<textarea aria-label="Edit your message"></textarea><div class="row">' +
+    '<textarea dir="auto" aria-label="Edit your message"></textarea><div class="row">' +
     '<button type="button" class="plain-button" data-cancel>Cancel</button>' +
     '<button type="submit" class="main-button">Send</button></div>';
   const area = editor.querySelector("textarea");
@@ -48,7 +55,7 @@ function openEditor(turn, send) {
   });
   area.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { event.stopPropagation(); closeEditor(turn); }
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); editor.requestSubmit(); }
+    if (isEnter(event)) { event.preventDefault(); editor.requestSubmit(); }
   });
   turn.classList.add("being-edited");
   turn.append(editor);
@@ -59,9 +66,10 @@ function openEditor(turn, send) {
 export function threadActions(chat) {
   const turnOf = (button) => button.closest(".turn");
   const message = (button) => turnOf(button).dataset.message;
+  const take = (text, button) => { copy(text, button); chat.composer.say("Copied"); };
   return {
-    "copy": (button) => copy(turnOf(button).dataset.text, button),
-    "copy-code": (button) => copy(button.closest(".code").querySelector("code").textContent, button),
+    "copy": (button) => take(turnOf(button).dataset.text, button),
+    "copy-code": (button) => take(button.closest(".code").querySelector("code").textContent, button),
     "zoom": (button) => zoom(button.dataset.full, button.getAttribute("aria-label")),
     "edit": (button) => openEditor(turnOf(button), (text) => chat.act("edit", { message: message(button), text })),
     "regenerate": (button) => chat.act("regenerate", { message: message(button) }),
@@ -73,43 +81,4 @@ export function threadActions(chat) {
     },
     "to-end": () => chat.scroll.toEnd(),
   };
-}
-
-// Keeps the end in view while it grows, unless the reader has scrolled away from it.
-export class Scroll {
-  constructor(box, button) {
-    this.box = box;
-    this.button = button;
-    this.following = true;
-    this.held = 0; // pixels from the end to the present place, while more comes above it
-    box.tabIndex = 0;
-    box.setAttribute("role", "region");
-    box.setAttribute("aria-label", "Conversation");
-    box.addEventListener("scroll", () => this.look(), { passive: true });
-    const grown = new ResizeObserver(() => this.grown());
-    for (const part of box.children) grown.observe(part);
-  }
-
-  // What comes above the present place must not move it.
-  holdFromEnd() {
-    this.held = this.box.scrollHeight - this.box.scrollTop;
-  }
-
-  grown() {
-    if (this.held) this.box.scrollTop = this.box.scrollHeight - this.held;
-    else if (this.following) return this.toEnd();
-    this.held = 0;
-    this.look();
-  }
-
-  look() {
-    this.following = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 60;
-    this.button.hidden = this.following;
-  }
-
-  toEnd() {
-    this.following = true;
-    this.box.scrollTop = this.box.scrollHeight;
-    this.button.hidden = true;
-  }
 }

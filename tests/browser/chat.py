@@ -12,8 +12,9 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 pillow_heif.register_heif_opener()
 
 # Makes the browser believe that these files were dropped on, or pasted into, the page.
-HAND_OVER = """([kind, files]) => {
+HAND_OVER = """([kind, files, text]) => {
   const transfer = new DataTransfer();
+  if (text) transfer.setData("text/plain", text);
   for (const { name, type, data } of files) {
     const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
     transfer.items.add(new File([bytes], name, { type }));
@@ -22,7 +23,7 @@ HAND_OVER = """([kind, files]) => {
   const event = kind === "drop"
     ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
     : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
-  target.dispatchEvent(event);
+  window.pasteWasPrevented = !target.dispatchEvent(event);
 }"""
 
 
@@ -104,12 +105,12 @@ class Chat:
     def drop(self, *files: File) -> None:
         self._hand_over("drop", files)
 
-    def paste(self, *files: File) -> None:
-        self._hand_over("paste", files)
+    def paste(self, *files: File, text: str = "") -> None:
+        self._hand_over("paste", files, text)
 
-    def _hand_over(self, kind: str, files: tuple[File, ...]) -> None:
+    def _hand_over(self, kind: str, files: tuple[File, ...], text: str = "") -> None:
         handed = [
             {"name": f.name, "type": f.type, "data": base64.b64encode(f.data).decode()}
             for f in files
         ]
-        self.page.evaluate(HAND_OVER, [kind, handed])
+        self.page.evaluate(HAND_OVER, [kind, handed, text])

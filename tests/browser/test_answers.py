@@ -4,6 +4,8 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import Chat, picture
 
+SCROLLER = "document.querySelector('#scroller')"
+GAP = f"{SCROLLER}.scrollHeight - {SCROLLER}.scrollTop - {SCROLLER}.clientHeight"
 LONG = " ".join(f"word{number}" for number in range(200))  # six seconds of answer
 
 
@@ -134,17 +136,36 @@ def test_an_answer_cut_at_its_length_says_so(chat: Chat) -> None:
     assert "word16" not in chat.answers.first.inner_text()
 
 
+def test_the_end_stays_in_view_while_the_composer_grows(chat: Chat) -> None:
+    chat.ask("\n\n".join(f"line {number}" for number in range(25)))
+    chat.writing.wait_for()
+    chat.box.fill("one\ntwo\nthree\nfour")
+    chat.attach(picture())
+    expect(chat.answered(1)).to_contain_text("line 24")
+    expect(chat.page.get_by_label("To the newest message")).to_be_hidden()
+    chat.page.wait_for_function(f"{GAP} < 60")
+
+
+def test_an_answer_is_read_out_when_it_is_whole(chat: Chat) -> None:
+    spoken = chat.page.locator(".spoken[role=status]")
+    chat.ask("first")
+    expect(spoken).to_have_text("first")
+    chat.ask("w " * 20)
+    expect(spoken).to_have_text("The answer is being written")
+    chat.stop.click()
+    expect(spoken).to_contain_text("Stopped.")
+
+
 def test_scrolling_follows_the_answer_unless_the_reader_went_elsewhere(chat: Chat) -> None:
     chat.ask("\n\n".join(f"line {number}" for number in range(60)))
     expect(chat.writing).to_contain_text("line 20")
-    gap = "document.querySelector('#scroller')"
-    chat.page.wait_for_function(f"{gap}.scrollHeight - {gap}.scrollTop - {gap}.clientHeight < 60")
+    chat.page.wait_for_function(f"{GAP} < 60")
     chat.page.mouse.move(700, 300)
     chat.page.mouse.wheel(0, -500)
     button = chat.page.get_by_label("To the newest message")
     expect(button).to_be_visible()
-    top = chat.page.evaluate(f"{gap}.scrollTop")
+    top = chat.page.evaluate(f"{SCROLLER}.scrollTop")
     chat.answered(1)
-    assert abs(chat.page.evaluate(f"{gap}.scrollTop") - top) < 5
+    assert abs(chat.page.evaluate(f"{SCROLLER}.scrollTop") - top) < 5
     button.click()
     expect(button).to_be_hidden()

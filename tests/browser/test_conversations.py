@@ -57,6 +57,19 @@ def test_a_new_chat_begins_empty_and_the_old_one_is_kept(chat: Chat) -> None:
     expect(chat.answered(1)).to_have_text("in the first chat")
 
 
+def test_a_chat_left_at_once_after_sending_has_the_message_and_the_composer_is_free(
+    chat: Chat,
+) -> None:
+    chat.box.fill("sent and left")
+    chat.box.press("Enter")
+    chat.page.keyboard.press("Control+k")
+    expect(chat.chats.filter(has_text="sent and left")).to_have_count(1)
+    expect(chat.box).to_have_value("")
+    chat.ask("the next chat")
+    expect(chat.answered(1)).to_have_text("the next chat")
+    expect(chat.questions).to_have_count(1)
+
+
 def test_two_tabs_at_once_do_not_mix(chat: Chat) -> None:
     other = chat.tab()
     chat.ask("left " * 40)

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from tests.browser.chat import Chat, picture
+from tests.browser.chat import Chat, File, picture
 from tests.browser.conftest import OpenChat
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -53,6 +53,60 @@ def test_on_a_phone_chats_and_settings_come_and_go(open_chat: OpenChat) -> None:
     expect(chat.page.locator("#panel")).to_be_hidden()
 
 
+def test_on_a_phone_a_side_covers_the_messages_until_escape(open_chat: OpenChat) -> None:
+    chat = open_chat(**PHONE)
+    chat.page.get_by_label("Open sidebar").tap()
+    expect(chat.page.get_by_label("Close sidebar")).to_be_focused()
+    expect(chat.page.locator("#stage")).to_have_attribute("inert", "")
+    chat.page.keyboard.press("Escape")
+    expect(chat.page.locator("#rail")).to_be_hidden()
+    expect(chat.page.get_by_label("Open sidebar")).to_be_focused()
+
+
+SMALL = """() => [...document.querySelectorAll("button, a, input, textarea")]
+  .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+  .map((element) => [element.ariaLabel || element.textContent, element.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 40 || box.height < 40)
+  .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)"""
+
+
+def test_on_a_phone_everything_is_large_enough_for_a_finger(open_chat: OpenChat) -> None:
+    chat = open_chat(**PHONE)
+    chat.ask("```py\nx\n```")
+    chat.answered(1)
+    chat.page.get_by_label("Answer again").tap()
+    expect(chat.page.locator(".version")).to_contain_text("2 / 2")
+    chat.attach(picture())
+    expect(chat.thumbnails).to_have_count(1)
+    chat.drop(File("notes.txt", "text/plain", b"no picture"))
+    expect(chat.notice).to_be_visible()
+    assert chat.page.evaluate(SMALL) == []
+    chat.page.get_by_label("Open sidebar").tap()
+    expect(chat.page.locator("#rail")).to_be_visible()
+    assert chat.page.evaluate(SMALL) == []
+    chat.page.get_by_label("Close sidebar").tap()
+    chat.page.get_by_label("Settings", exact=True).tap()
+    expect(chat.page.locator("#panel")).to_be_visible()
+    assert chat.page.evaluate(SMALL) == []
+
+
+def test_on_a_phone_a_table_scrolls_and_breaks_no_word(open_chat: OpenChat) -> None:
+    chat = open_chat(**PHONE)
+    chat.ask("| Name | " + "Somewhatlong | " * 5 + "\n" + "|---" * 6 + "|\n" + "| word " * 6 + "|")
+    table = chat.answered(1).locator(".table")
+    assert fits(chat)
+    assert table.evaluate("box => box.scrollWidth > box.clientWidth")
+    assert table.locator("th").first.evaluate("cell => cell.offsetHeight") < 45
+
+
+def test_a_text_from_right_to_left_stands_so(chat: Chat) -> None:
+    chat.ask("שלום עולם")
+    for place in (chat.answered(1), chat.page.locator(".bubble"), chat.title, chat.box):
+        if place == chat.box:
+            chat.box.fill("שלום")
+        assert place.evaluate("element => getComputedStyle(element).direction") == "rtl"
+
+
 LIGHT = "rgb(255, 255, 255)"
 
 
@@ -64,6 +118,9 @@ def test_dark_follows_the_system_and_the_button_is_remembered(open_chat: OpenCha
     chat.page.get_by_label("Use light colours").click()
     expect(body).to_have_css("background-color", LIGHT)
     chat.reload()
+    expect(body).to_have_css("background-color", LIGHT)
+    chat.page.get_by_label("Use dark colours").click()  # as the system: followed again
+    chat.page.emulate_media(color_scheme="light")
     expect(body).to_have_css("background-color", LIGHT)
 
 

@@ -1,6 +1,7 @@
 """Pictures come in by button, drop, paste and example; bad ones are named and nothing is lost."""
 
 import io
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -38,6 +39,45 @@ def test_a_pasted_picture_is_attached_and_the_typed_text_stays(chat: Chat) -> No
     chat.paste(picture("gold"))
     expect(chat.thumbnails).to_have_count(1)
     expect(chat.box).to_have_value("typed before")
+
+
+def test_words_pasted_beside_a_picture_are_not_lost(chat: Chat) -> None:
+    chat.paste(picture(), text="words from a page")
+    expect(chat.thumbnails).to_have_count(1)
+    assert not chat.page.evaluate("window.pasteWasPrevented")
+    chat.paste(picture(name="file.png"), text="file.png")  # as a Mac's Finder does
+    expect(chat.thumbnails).to_have_count(2)
+    assert chat.page.evaluate("window.pasteWasPrevented")
+
+
+def test_a_dropped_folder_is_named_as_one(chat: Chat, tmp_path: Path) -> None:
+    (tmp_path / "holidays").mkdir()
+    devtools = chat.page.context.new_cdp_session(chat.page)
+    data = {"items": [], "files": [str(tmp_path / "holidays")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 700, "y": 300, "data": data})
+    expect(chat.notice).to_contain_text("holidays is a folder")
+    expect(chat.thumbnails).to_have_count(0)
+
+
+SLOW_NETWORK = """() => {
+  const fast = fetch, pause = () => new Promise((done) => setTimeout(done, 500));
+  window.fetch = (...request) => pause().then(() => fast(...request));
+}"""
+
+
+def test_what_is_added_while_a_message_is_on_its_way_stays_for_the_next(chat: Chat) -> None:
+    chat.page.evaluate(SLOW_NETWORK)
+    chat.attach(picture("red", size=(50, 50)))
+    chat.box.fill("first")
+    chat.box.press("Enter")
+    chat.box.press_sequentially("second")
+    chat.attach(picture("blue", size=(60, 60)))
+    expect(chat.answered(1)).to_have_text("[picture 50x50] first")
+    expect(chat.box).to_have_value("second")
+    expect(chat.thumbnails).to_have_count(1)
+    chat.send.click()
+    expect(chat.answered(2)).to_have_text("[picture 60x60] second")
 
 
 def test_several_pictures_go_along_but_not_a_removed_one(chat: Chat) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.app.running import running
 from tests.browser.chat import Chat
 from tests.browser.conftest import NewContext
 from tests.browser.server import echoing
@@ -24,6 +25,26 @@ def test_a_question_sent_while_the_model_loads_is_kept_and_answered(
         gate.unlink()
         expect(chat.answered(1)).to_have_text("are you there?")
         expect(chat.page.get_by_test_id("model")).to_contain_text("ready")
+
+
+def test_the_page_goes_on_by_itself_when_the_server_is_started_again(
+    new_context: NewContext, tmp_path: Path
+) -> None:
+    with running(tmp_path) as server:
+        chat = Chat.open(new_context(server.url), server.url)
+        chat.ask("before")
+        chat.answered(1)
+        server.stop()
+    chat.box.fill("typed while it was down")
+    chat.box.press("Enter")
+    expect(chat.page.get_by_test_id("toast-body")).to_contain_text("Attempting reconnection")
+    with running(tmp_path, "--port", server.url.rpartition(":")[2]):
+        expect(chat.page.get_by_test_id("toast-body")).to_have_count(0, timeout=20_000)
+        chat.ready()
+        expect(chat.answered(1)).to_have_text("before")
+        expect(chat.box).to_have_value("typed while it was down")
+        chat.box.press("Enter")
+        expect(chat.answered(2)).to_have_text("typed while it was down")
 
 
 def test_the_place_in_the_line_is_shown(new_context: NewContext, tmp_path: Path) -> None:

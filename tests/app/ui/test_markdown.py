@@ -80,3 +80,18 @@ def test_code_keeps_its_text_and_names_its_language() -> None:
 
 def test_a_single_line_break_is_kept() -> None:
     assert "<br" in render_markdown("one\ntwo")
+
+
+def test_a_formula_stands_as_it_was_written() -> None:
+    for formula in (r"\(a_{i} * b * c\)", r"\[\frac{1}{2} \, x\]", "$$x\n= y$$"):
+        assert f"<code>{formula}</code>" in render_markdown(f"so {formula} it is").replace(
+            "<br>", ""
+        )
+
+
+def test_what_is_no_formula_is_none() -> None:
+    assert "code" not in render_markdown(r"it costs $5, or \$6, \(or 7")
+
+
+def test_a_table_scrolls_in_a_box_that_keys_reach() -> None:
+    assert '<div class="table" tabindex="0"><table>' in render_markdown("| a |\n|---|\n| b |")

@@ -14,7 +14,7 @@ from app.engine.echo import EchoEngine
 from app.settings import Settings
 from app.store import Store
 from app.ui import build_page, mount_options
-from app.ui.appearance import STATIC
+from app.ui.appearance import STATIC, head
 from app.ui.events import ACTIONS
 from app.ui.parts import COMPOSER
 
@@ -63,7 +63,11 @@ async def test_no_template_takes_anything_but_a_finished_value(page: gr.Blocks) 
 
 def test_nothing_the_page_loads_is_of_another_host() -> None:
     files = [*STATIC.glob("css/*"), *STATIC.glob("js/*"), *STATIC.glob("icons/*.svg")]
-    texts = [path.read_text() for path in files] + [str(mount_options(Settings())), COMPOSER]
+    texts = [path.read_text() for path in files] + [
+        head(),
+        str(mount_options(Settings())),
+        COMPOSER,
+    ]
     assert len(texts) > 12
     for text in texts:
         addresses = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", text)
