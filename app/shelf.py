@@ -19,9 +19,11 @@ from app.controller import Controller
 from app.engine.catalogue import ALIASES, BUNDLED
 from app.errors import ChatError, EngineError, InvalidRequest
 from app.failures import log_failure
-from app.imports import IMPORTING
+from app.imports import import_models
+from model import hub
 from model.errors import CheckpointError
 from model.shelf.curated import CURATED, Curated
+from model.shelf.memory import machine_memory, needed, runs_on_cpu
 from model.shelf.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -183,13 +185,11 @@ class Shelf:
 
     async def remove(self, key: str) -> None:
         """Delete a model from the disk, or what is begun of it."""
-        from model.shelf.disk import remove
-
         item = await self._item(key)
         if not item.removable:
             raise InvalidRequest("This model can't be removed: it is in use, or not from the hub.")
         try:
-            await asyncio.to_thread(remove, item.where)
+            await asyncio.to_thread(_remove, item.where)
         except CheckpointError as error:
             raise InvalidRequest(str(error)) from None
         self._downloads.pop(item.where, None)
@@ -231,10 +231,9 @@ class Shelf:
         threading.Thread(target=self._run, args=[download], name="download", daemon=True).start()
 
     def _run(self, download: Download) -> None:
-        from model.hub import pull
-
         try:
-            pull(download.repository, download.tell)
+            import_models()
+            hub.pull(download.repository, download.tell)
         except _Paused:
             log.info("a download is paused")
         except CheckpointError as error:
@@ -291,8 +290,6 @@ class Shelf:
     def _hub_item(
         self, repository: str, here: _Here | None, found: _Found, model: Curated | None
     ) -> Item:
-        from model.shelf.memory import needed
-
         name = model.alias if model else repository
         download = self._downloads.get(repository)
         complete = here is not None and here.complete
@@ -338,17 +335,21 @@ class Shelf:
 
 def _kind(source: str) -> tuple[bool, bool]:
     """Whether what was written is a folder, and whether it may be a repository."""
-    from model import hub
-
     return hub.local_folder(source) is not None, hub.is_repository(source)
 
 
-def _look_at_disk() -> _Found:
-    with IMPORTING:
-        from huggingface_hub import constants
+def _remove(repository: str) -> None:
+    import_models()
+    from model.shelf.disk import remove
 
-        from model.shelf.disk import OnDisk, folders, on_disk
-        from model.shelf.memory import machine_memory, runs_on_cpu
+    remove(repository)
+
+
+def _look_at_disk() -> _Found:
+    import_models()
+    from huggingface_hub import constants
+
+    from model.shelf.disk import OnDisk, folders, on_disk
 
     def here(one: OnDisk) -> _Here:
         return _Here(one.repository, one.size, one.folder is not None, one.refusal)

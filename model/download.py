@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import httpx2
+from filelock import Timeout
 from huggingface_hub import HfApi, RepoFile, constants, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import repo_folder_name
@@ -297,8 +298,6 @@ def _is_whole(path: Path, size: int) -> bool:
 @contextmanager
 def _alone(repository: str, storage: Path) -> Iterator[None]:
     """One download of a repository at a time: two would write into the same files."""
-    from filelock import Timeout
-
     lock = storage.parent / ".locks" / storage.name / "download.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -12,7 +12,7 @@ from app.engine.mlx import MlxEngine
 from app.engine.openai import OpenAIEngine
 from app.engine.switching import SwitchingEngine
 from app.errors import SettingsError
-from app.imports import IMPORTING
+from app.imports import import_models
 from app.settings import Settings
 from model.templates import OWN, TEMPLATES
 
@@ -56,7 +56,7 @@ def _load(source: str, watch: Watch, **how: Any) -> "Loaded":
     """Runs on the engine's thread, which alone pays for the imports."""
     # transformers would tell everybody that there is no PyTorch, which is on purpose.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    with IMPORTING:
-        from app.engine import loading
+    import_models()
+    from app.engine import loading
 
     return loading.load(source, watch, **how)

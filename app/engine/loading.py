@@ -29,6 +29,7 @@ from model.errors import CheckpointError
 from model.generation import CHUNK, generate
 from model.kv_cache import Packing, packing_for, token_bytes
 from model.llava import Llava
+from model.quantization import is_quantized
 from model.sampling import allowed_tokens
 from model.weights import stored_tensors
 
@@ -37,7 +38,10 @@ log = logging.getLogger(__name__)
 GPU_CHUNK = 512  # tokens; a CPU reads CHUNK in the time a GPU reads this
 CONVERSATIONS = 8  # whole contexts that the prefix cache may hold
 PICTURES = 64  # of one tile, of which the visual tokens are kept
+# On a CPU a quantised matrix is written out again for every chunk: fewer of them, and room for it.
+CPU_QUANTIZED_CHUNK = 2 * CHUNK
 _CPU_BUFFERS = 64 << 20  # bytes that MLX may keep to use again
+_CPU_QUANTIZED_BUFFERS = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ def load(
     with suppress(CheckpointError):  # what is wrong is said by the loading itself
         watch(_reading(_folder(source, watch)))
     llava = model.load(source, template=template)
+    if on_cpu() and is_quantized(llava.network):
+        mx.set_cache_limit(_CPU_QUANTIZED_BUFFERS)
     draft_model = load_draft(draft, llava.tokenizer) if draft else None
     loaded = serve(llava, memory, kv_bits, draft_model)
     _warm_up(llava)
@@ -90,9 +96,15 @@ def serve(
     )
     drafts = PrefixCache(CONVERSATIONS * llava.config.context_length * memory.draft_per_token)
     caches = Caches(PrefixCache(CONVERSATIONS * context), features, packing, drafts)
-    chunk = CHUNK if on_cpu() else GPU_CHUNK
-    scheduler = Scheduler(llava, caches, memory, chunk=chunk, draft=draft)
+    scheduler = Scheduler(llava, caches, memory, chunk=chunk_for(llava), draft=draft)
     return Loaded(scheduler, Preparation(llava, features, memory))
+
+
+def chunk_for(llava: Llava) -> int:
+    """Tokens of a prompt that are read at once, while others wait for their next ones."""
+    if not on_cpu():
+        return GPU_CHUNK
+    return CPU_QUANTIZED_CHUNK if is_quantized(llava.network) else CHUNK
 
 
 def _memory(

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from huggingface_hub import constants, scan_cache_dir
+from huggingface_hub.errors import CacheNotFound
+from huggingface_hub.file_download import repo_folder_name
+
 from model import fitness
 from model.errors import CheckpointError
 from model.hub import cached, is_repository
@@ -30,9 +34,6 @@ class OnDisk:
 
 def on_disk() -> list[OnDisk]:
     """The cache's repositories that are LLaVAs, or could be: by their configuration."""
-    from huggingface_hub import constants, scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound
-
     try:
         repositories = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
@@ -86,9 +87,6 @@ def remove(repository: str) -> int:
 
     Raises CheckpointError where it isn't there.
     """
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
     if not is_repository(repository):
         raise CheckpointError("Only what came from Hugging Face (OWNER/NAME) is removed here.")
     name = repo_folder_name(repo_id=repository, repo_type="model")

@@ -9,9 +9,9 @@ import pytest
 from mlx import nn
 
 from model import quantization
+from model.cpu_products import CpuQuantizedLinear
 from model.errors import CheckpointError
 from model.network import LlavaNetwork
-from model.quantization import CpuQuantizedLinear
 from model.weights import read_weights
 from tests.checkpoints import write_checkpoint
 from tests.model.test_parameters import network_of, parameters
@@ -97,17 +97,6 @@ def test_what_is_quantised_is_not_quantised_again(tmp_path: Path) -> None:
     publish(folder, 4, 64, "down_proj")
     with pytest.raises(CheckpointError, match="quantised already"):
         network_of(folder, quantize=4)
-
-
-@pytest.mark.parametrize("rows", [1, 16, 17, 60])
-@pytest.mark.parametrize("bias", [False, True])
-def test_many_rows_and_few_give_the_same_product(rows: int, bias: bool) -> None:
-    plain = nn.QuantizedLinear.from_linear(nn.Linear(128, 64, bias=bias), group_size=64, bits=4)
-    x = mx.random.normal((1, rows, 128), key=mx.random.key(0))
-    expected = plain(x)
-    quantization.use_cpu_products(holder := Holder(plain))
-    assert type(holder.layer) is CpuQuantizedLinear
-    assert np.abs(np.array(holder.layer(x) - expected)).max() < 1e-5
 
 
 class Holder(nn.Module):

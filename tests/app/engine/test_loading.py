@@ -8,10 +8,12 @@ import mlx.core as mx
 import pytest
 from PIL import Image
 
+import model
 from app.engine import loading
 from app.engine.base import Progress
 from app.engine.catalogue import ALIASES, BUNDLED
 from model.conversation import get_template
+from model.convert import convert
 from model.errors import CheckpointError, TemplateError
 from model.hub import pull
 from model.kv_cache import Packing
@@ -125,3 +127,18 @@ def test_on_a_cpu_no_compiler_is_called_and_few_buffers_are_kept(checkpoint: Pat
     loading.load(str(checkpoint), lambda _: None)
     assert mx.set_cache_limit(10**9) == 64 << 20
     mx.set_cache_limit(64 << 20)
+
+
+def test_a_quantised_model_is_read_in_larger_chunks_on_a_cpu(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    if not loading.on_cpu():
+        pytest.skip("this machine has a GPU that MLX uses")
+    convert(checkpoint, tmp_path / "four", group_size=32)
+    try:
+        for folder, chunk, buffers in ((tmp_path / "four", 512, 256), (checkpoint, 256, 64)):
+            loading.load(str(folder), lambda _: None)
+            assert loading.chunk_for(model.load(folder)) == chunk
+            assert mx.set_cache_limit(10**9) == buffers << 20
+    finally:
+        mx.set_cache_limit(64 << 20)
