@@ -242,7 +242,7 @@ class Controller:
         try:
             await asyncio.wait_for(self._idle.wait(), grace)
         except TimeoutError:
-            log.info("%d answers are cut off", self._active + len(self._line))
+            log.info("answers cut off: %d", self._active + len(self._line))
         await self.engine.aclose()
 
     async def _read_ahead(self, request: ChatRequest) -> None:

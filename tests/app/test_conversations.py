@@ -18,7 +18,7 @@ from app.controller import Controller
 from app.conversations import ChatSettings, Conversations
 from app.engine.echo import EchoEngine
 from app.errors import InvalidRequest, NotFound, PictureError
-from app.messages import Delta, Finished, Shortened
+from app.messages import Delta, Finished, Shortened, Usage
 from app.store import Store
 
 pytestmark = pytest.mark.anyio
@@ -179,7 +179,7 @@ class Forgetful(Kept):
         yield Shortened(2)
         async for event in super().stream(request):
             if isinstance(event, Delta | Finished):
-                event = replace(event, usage=replace(event.usage, unseen_messages=2))
+                event = replace(event, usage=replace(event.usage or Usage(), unseen_messages=2))
             yield event
 
 
