@@ -14,6 +14,7 @@ from app.settings import Settings
 
 
 def main(arguments: Sequence[str]) -> int:
+    _open_standard_streams()
     logs.configure()
     try:
         settings, question = command_line.read(arguments)
@@ -27,6 +28,13 @@ def main(arguments: Sequence[str]) -> int:
         return 2 if isinstance(error, SettingsError) else 1
     except KeyboardInterrupt:
         return 130
+
+
+def _open_standard_streams() -> None:
+    """One that was closed (`>&-`) leads nowhere: else the next file opened would take its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - to the end
 
 
 def _serve(settings: Settings) -> int:

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Hashable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from app.engine.base import Engine, EngineStatus, ModelHolder
@@ -197,6 +197,13 @@ class Controller:
             except SettingsError as error:
                 raise InvalidRequest(error.message) from None
 
+    async def mend(self) -> None:
+        """Load the model again where it has failed; nothing to do where it hasn't, or can't be."""
+        failed = self.status().engine.state == "failed"
+        if failed and isinstance(self.engine, ModelHolder) and not self._draining:
+            with suppress(ChatError), self._change():  # it is being closed, or changed already
+                await self.engine.reload()
+
     async def rest(self, idle: float) -> None:
         """Let go of the model when nobody has asked for `idle` seconds."""
         busy = self._active or self._ahead or self._changing or self._draining
@@ -235,7 +242,7 @@ class Controller:
         try:
             await asyncio.wait_for(self._idle.wait(), grace)
         except TimeoutError:
-            log.info("%d answers are cut off", self._active + len(self._line))
+            log.info("answers cut off: %d", self._active + len(self._line))
         await self.engine.aclose()
 
     async def _read_ahead(self, request: ChatRequest) -> None:

@@ -142,15 +142,16 @@ class Conversations:
         """
         with self._only_answer(owner, conversation, message) as keeper:
             reason: FinishReason = "error"
-            usage: Usage | None = None
+            usage: Usage | None = None  # what is known until now: an answer may end early
             try:
                 request = await self._on_disk(lambda: self._request(owner, conversation, message))
                 async with aclosing(self._controller.stream(request)) as events:
                     async for event in events:
                         if isinstance(event, Delta):
                             keeper.add(event.text)
+                            usage = event.usage or usage
                         elif isinstance(event, Shortened):
-                            usage = Usage(unseen_messages=event.messages)  # for an early end
+                            usage = Usage(unseen_messages=event.messages)
                         elif isinstance(event, Finished):
                             reason, usage = event.reason, event.usage
                             await keeper.end(reason, usage)

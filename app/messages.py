@@ -179,9 +179,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The next piece of the answer."""
+    """The next piece of the answer, and what it has taken until now, where the engine knows."""
 
     text: str
+    usage: Usage | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ NO_DOCS: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": N
 DRAIN = 1.0  # seconds that answers may go on after the signal to stop
 CONNECTIONS = 1  # further seconds for open pages, whose event streams never end by themselves
 LOOK_AT_IDLE = 15.0  # seconds between looks at how long nobody has asked
+LOOK_AT_ENGINE = 1.0  # seconds between looks whether the model still works
+MEND_EVERY = 60.0  # seconds at least between two loadings of a model that breaks down
 LAST = 4.5  # seconds after the signal when the process ends whatever still hangs
 
 
@@ -53,8 +55,10 @@ def build(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         idle = asyncio.create_task(_rest_when_idle(controller, settings.idle_unload))
+        mending = asyncio.create_task(_mend(controller))
         yield
         idle.cancel()
+        mending.cancel()
         await controller.drain()
         await conversations.aclose()
 
@@ -115,6 +119,18 @@ async def _rest_when_idle(controller: Controller, minutes: float | None) -> None
     while minutes is not None:
         await asyncio.sleep(min(LOOK_AT_IDLE, 60 * minutes))
         await controller.rest(60 * minutes)
+
+
+async def _mend(controller: Controller) -> None:
+    """Load the model again when it breaks down; one that never was ready ends the program."""
+    if (await controller.loaded()).state == "failed":
+        return
+    while True:
+        await asyncio.sleep(LOOK_AT_ENGINE)
+        if controller.status().engine.state == "failed":
+            log.warning("the model broke down, and is loaded again")
+            await controller.mend()
+            await asyncio.sleep(MEND_EVERY)
 
 
 def address(host: str, port: int) -> str:

@@ -165,6 +165,5 @@ def _check_secrets(settings: Settings) -> None:
 def _check_length(name: str, secret: str | None) -> None:
     if secret is not None and len(secret) < SHARED_SECRET_LENGTH:
         raise SettingsError(
-            f"{name} has {len(secret)} characters; with --share it needs {SHARED_SECRET_LENGTH} "
-            "or more."
+            f"{name} has {len(secret)} of the {SHARED_SECRET_LENGTH} characters that --share needs."
         )

@@ -1,14 +1,17 @@
 """A checkpoint's own chat template, for checkpoints that none of LLaVA's templates fits.
 
 It runs in transformers' sandbox and never sees what people wrote: texts go in as placeholders that
-nobody can guess, and are put back as text parts. Output and time between its pieces are bounded;
-a template that computes without end and writes nothing is not.
+nobody can guess, and are put back as text parts. Its output and its time are bounded.
 """
 
+import math
+import operator
 import re
 import secrets
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -68,21 +71,61 @@ class ChatTemplate:
     def _run(self, messages: list[dict[str, Any]], add_generation_prompt: bool) -> str:
         if len(self.source) > MOST_SOURCE:
             raise TemplateError("The checkpoint's chat template is far too long.")
-        ends = time.monotonic() + MOST_SECONDS
         given = {"messages": messages, "add_generation_prompt": add_generation_prompt}
         written, size = [], 0
         try:
-            compiled = _compile_jinja_template(self.source)
-            for piece in compiled.generate(**self.tokens, **given, tools=None, documents=None):
-                written.append(piece)
-                size += len(piece)
-                if size > MOST_CONTROL or time.monotonic() > ends:
-                    raise TemplateError("it writes without end")
+            compiled = _compiled(self.source)
+            with _ended_after(MOST_SECONDS):
+                for piece in compiled.generate(**self.tokens, **given, tools=None, documents=None):
+                    written.append(piece)
+                    size += len(piece)
+                    if size > MOST_CONTROL:
+                        raise TemplateError("it writes without end")
         except Exception as error:  # the template is a program: it raises what it likes
             raise TemplateError(
                 f"The checkpoint's chat template can't write this conversation: {str(error)[:200]}."
             ) from error
         return "".join(written)
+
+
+def _compiled(source: str) -> Any:
+    """The template in transformers' sandbox, whose products and powers are kept small."""
+    sandbox = _compile_jinja_template("").environment.overlay()
+    sandbox.intercepted_binops = frozenset({"*", "**"})
+    small = {"*": _small(operator.mul), "**": _small(operator.pow)}
+    sandbox.binop_table = sandbox.default_binop_table | small
+    return sandbox.from_string(source)
+
+
+def _small(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`operation`, refused for large values: it is one step, in which no clock is looked at."""
+
+    def calculated(left: Any, right: Any) -> Any:
+        sizes = [abs(n) if isinstance(n, int | float) else len(n) for n in (left, right)]
+        texts = any(not isinstance(n, int | float) for n in (left, right))
+        if max(sizes) > MOST_CONTROL or (texts and math.prod(sizes) > MOST_CONTROL):
+            raise TemplateError("it computes without end")
+        return operation(left, right)
+
+    return calculated
+
+
+@contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """Raise TemplateError in what this thread runs within, at its first line past the time."""
+    ends = time.monotonic() + seconds
+
+    def look(*_: object) -> Any:
+        if time.monotonic() > ends:
+            raise TemplateError("it computes without end")
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 Shaped: TypeAlias = str | list[dict[str, str]]

@@ -56,7 +56,6 @@ class Template:
     bare: tuple[str, str]
     stop: tuple[str, ...]
     system_frame: Frame | None = ("", "")  # None: this form has no place for a system prompt
-    no_system: str = ""  # stands in the place of an empty system prompt and its frame
     system_in_user: bool = False  # within the first user message, as Llama 2 has it
     again: str = ""
     image: Frame = ("", "\n")
@@ -124,10 +123,10 @@ class Template:
         return framed
 
     def _opening(self, system: str | None) -> list[Part]:
-        """The system prompt in its frame, or what stands there without one."""
+        """The system prompt in its frame; nothing where there is none, or an empty one is given."""
         text = Control(self.system) if system is None else Text(system)
         if not text.text:
-            return [Control(self.no_system)]
+            return []
         if self.system_frame is None:
             raise TemplateError(
                 f"The template {self.name} has no place for a system prompt: leave it empty."

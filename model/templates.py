@@ -56,7 +56,6 @@ def _single(name: str, system: str, *, image_turn: bool = False) -> Template:
         bare=("Human:", "Assistant:"),
         stop=(end,),
         system_frame=("", end),
-        no_system=end,
         image_turn=image_turn,
     )
 
@@ -71,7 +70,6 @@ def _two(name: str, system: str, *, image_turn: bool = False) -> Template:
         bare=("USER:", "ASSISTANT:"),
         stop=("</s>", "USER:"),
         system_frame=("", " "),
-        no_system=" ",
         image_turn=image_turn,
     )
 
@@ -103,7 +101,6 @@ def _tags(name: str, system: str, tag: str, end: str) -> Template:
         bare=(user, assistant),
         stop=(end.strip(),),
         system_frame=(tag.format("system"), end),
-        no_system=end,
     )
 
 
@@ -114,12 +111,11 @@ def _chatml(name: str, system: str) -> Template:
 def _qwen(name: str, system: str) -> Template:
     """ChatML with a line break after each turn, learnt on interleaved text and images."""
     form = _tags(name, system, "<|im_start|>{}\n", "<|im_end|>\n")
-    return replace(form, no_system="", interleaved=True)
+    return replace(form, interleaved=True)
 
 
 def _llama_3(name: str, system: str) -> Template:
-    form = _tags(name, system, "<|start_header_id|>{}<|end_header_id|>\n\n", "<|eot_id|>")
-    return replace(form, no_system="")
+    return _tags(name, system, "<|start_header_id|>{}<|end_header_id|>\n\n", "<|eot_id|>")
 
 
 def _gemma(name: str) -> Template:
@@ -131,7 +127,6 @@ def _gemma(name: str) -> Template:
         assistant=(model, form.assistant[1]),
         bare=(form.bare[0], model),
         system_frame=None,
-        no_system="",
     )
 
 

@@ -103,6 +103,10 @@ class ModelHolder(Protocol):
         """Let go of the model: the state is "unloaded". Nobody may be answered meanwhile."""
         ...
 
+    async def reload(self) -> None:
+        """Load the model again whose engine failed; `status` says how that went."""
+        ...
+
     def wake(self) -> None:
         """Begin to load again what was let go of."""
         ...

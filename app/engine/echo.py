@@ -60,17 +60,18 @@ class EchoEngine:
         yield Reading(0, prompt)
         words = _WORD.findall(_echo(request))
         said = words[: request.sampling.max_tokens]
-        first = 0.0
-        for word in said:
+        first, usage = 0.0, Usage(prompt)
+        for written, word in enumerate(said, start=1):
             await asyncio.sleep(self.delay)
             if self._closed:
                 raise EngineError("The program is being closed: the answer ends here.")
-            first = first or time.monotonic() - started
-            yield Delta(word)
-        rest = time.monotonic() - started - first
-        rate = (len(said) - 1) / rest if len(said) > 1 and rest > 0 else 0.0
+            now = time.monotonic() - started
+            first = first or now
+            rate = (written - 1) / (now - first) if now > first else 0.0
+            usage = Usage(prompt, written, first, rate)
+            yield Delta(word, usage)
         reason: FinishReason = "stop" if len(said) == len(words) else "length"
-        yield Finished(reason, Usage(prompt, len(said), first, rate))
+        yield Finished(reason, usage)
 
     async def aclose(self) -> None:
         self._closed = True

@@ -183,7 +183,7 @@ class MlxEngine:
             log.debug("the model can't be loaded: %s", detail)
         else:
             loaded = self._state == "ready"
-            detail = "It broke down: start the program again." if loaded else _NOT_LOADED
+            detail = "It broke down while it answered." if loaded else _NOT_LOADED
             log_failure(log, "the model thread ended", error)
         self._end("failed", detail, EngineError("The model broke down: the answer ends here."))
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 import httpx
 
@@ -88,6 +89,8 @@ class OpenAIEngine:
                         newest = time.monotonic()
                         first = first or newest
                         length += len(event.text)
+                        taken = _usage(reader, first - begun, newest - first)
+                        event = replace(event, usage=taken)
                     if length > _MOST_TEXT:
                         raise EngineError("The model's server doesn't come to an end.")
                     if event is not None:

@@ -27,7 +27,7 @@ class Outbox:
         with self._lock:
             last = self._events[-1] if self._events else None
             if isinstance(event, Delta) and isinstance(last, Delta):
-                self._events[-1] = Delta(last.text + event.text)
+                self._events[-1] = Delta(last.text + event.text, event.usage)
             elif isinstance(event, Reading) and isinstance(last, Reading):
                 self._events[-1] = event
             else:

@@ -145,7 +145,7 @@ class Sequence:
 
     def _say(self, text: str) -> None:
         if text:
-            self.outbox.put(Delta(text))
+            self.outbox.put(Delta(text, self._usage()))
 
     def _usage(self) -> Usage:
         """The first token's time is the prompt's; the rest's are the speed of writing."""

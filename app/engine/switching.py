@@ -70,6 +70,12 @@ class SwitchingEngine:
             resting = EngineStatus("unloaded", status.model, _RESTING, also=status.also)
             await self._let_go(resting)
 
+    async def reload(self) -> None:
+        """Load the model again whose engine failed; `status` says how that went."""
+        name = self.status().model
+        await self._let_go(EngineStatus("loading", name, f"Loading {name} again."))
+        await self._load(self._start)
+
     def wake(self) -> None:
         """Begin to load the model again that was let go of."""
         if self._shown is not None and self._shown.state == "unloaded" and not self._closed:

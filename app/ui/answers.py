@@ -158,7 +158,7 @@ class Answers:
     async def _until_ready(self, answer: Answer) -> None:
         engine = await self._controller.loaded()
         if engine.state == "failed":
-            raise EngineError(f"The model could not be loaded. {engine.detail}")
+            raise EngineError(f"The model can't be used. {engine.detail}")
         if answer.phase is Phase.LOADING:
             answer.phase = Phase.READING
             answer.tell()

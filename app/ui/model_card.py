@@ -14,7 +14,7 @@ _STATES = {
     "loading": "loading",
     "ready": "ready",
     "unloaded": "resting",
-    "failed": "could not be loaded",
+    "failed": "doesn't work",
     "closed": "stopped",
 }
 _EXAMPLES = (
@@ -95,7 +95,7 @@ def empty_page(status: ControllerStatus) -> str:
 
 def _note(status: ControllerStatus) -> str:
     if status.engine.state == "failed":
-        said = f"The model could not be loaded. {escape(status.engine.detail)}"
+        said = f"The model can't be used. {escape(status.engine.detail)}"
         return f'<p class="ending error">{icon("warn")}{said}</p>'
     if status.engine.model != POCKET:
         return ""

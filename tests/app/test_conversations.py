@@ -18,7 +18,7 @@ from app.controller import Controller
 from app.conversations import ChatSettings, Conversations
 from app.engine.echo import EchoEngine
 from app.errors import InvalidRequest, NotFound, PictureError
-from app.messages import Delta, Finished, Shortened
+from app.messages import Delta, Finished, Shortened, Usage
 from app.store import Store
 
 pytestmark = pytest.mark.anyio
@@ -148,10 +148,12 @@ async def test_a_stopped_answer_keeps_what_it_said(store):
     message = await chats.ask(ME, chat, "a b c d e f g h i j", [], PLAIN)
     async with aclosing(chats.answer(ME, chat, message)) as events:
         async for event in events:
-            if isinstance(event, Delta):
+            if isinstance(event, Delta) and event.text.strip() == "b":
                 break
     answer = (await chats.open(ME, chat)).messages[1]
     assert answer.text and answer.finish_reason == "cancelled"
+    assert answer.usage is not None  # what it took is shown below it, as of any other
+    assert answer.usage.completion_tokens == 2 and answer.usage.tokens_per_second > 0
 
 
 async def test_a_cancelled_task_keeps_what_it_said(store):
@@ -176,8 +178,8 @@ class Forgetful(Kept):
     async def stream(self, request):
         yield Shortened(2)
         async for event in super().stream(request):
-            if isinstance(event, Finished):
-                event = Finished(event.reason, replace(event.usage, unseen_messages=2))
+            if isinstance(event, Delta | Finished):
+                event = replace(event, usage=replace(event.usage or Usage(), unseen_messages=2))
             yield event
 
 

@@ -1,5 +1,6 @@
 """`python -m app`: which half is started, and what its exit status says."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,3 +66,13 @@ def test_a_data_folder_that_can_not_be_used_is_said_before_anything_slow(
     (tmp_path / "file").write_text("")
     assert main(["--engine", "echo", "--data-dir", str(tmp_path / "file")]) == 2
     assert "--data-dir" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("closed", "status"), [("<&- >&-", 0), ("<&- >&- 2>&-", 0), ("--image - <&-", 1)]
+)
+def test_closed_standard_streams_are_no_failure_of_ours(closed: str, status: int) -> None:
+    line = f"'{sys.executable}' -m app ask --engine echo 'Hello!' {closed}"
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True)
+    assert done.returncode == status
+    assert done.stderr.count("\n") == status  # an empty picture is said in one line

@@ -1,18 +1,22 @@
 """The whole program from outside: it starts, guards itself, and ends when it is told to."""
 
+import asyncio
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.controller import Controller
+from app.engine import EchoEngine, EngineStatus
 from app.instance import listen
 from app.security import HEADERS
-from app.server import address, build
+from app.server import _mend, address, build
 from app.settings import Settings
 from tests.app.running import Running, running, start
 
@@ -197,6 +201,44 @@ def test_a_model_that_nobody_asks_rests_until_somebody_does(tmp_path: Path) -> N
         answer = client.post("/v1/chat/completions", json=question, timeout=60)
         assert answer.json()["choices"][0]["message"]["content"]
         until(lambda: client.get("/ready").json()["state"] == "unloaded")
+
+
+class Breaking(EchoEngine):
+    """It breaks down when told to, and is well again when it is loaded."""
+
+    broken, reloads = False, 0
+
+    def status(self) -> EngineStatus:
+        return replace(super().status(), state="failed" if self.broken else "ready")
+
+    async def reload(self) -> None:
+        self.broken = False
+        self.reloads += 1
+
+    async def switch(self, model: str) -> None:
+        raise AssertionError
+
+    async def unload(self) -> None:
+        raise AssertionError
+
+    def wake(self) -> None:
+        raise AssertionError
+
+
+@pytest.mark.anyio
+async def test_a_model_that_breaks_down_is_loaded_again_but_not_over_and_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.server.LOOK_AT_ENGINE", 0.01)
+    engine = Breaking()
+    mending = asyncio.create_task(_mend(Controller(engine)))
+    await asyncio.sleep(0.1)
+    assert engine.reloads == 0
+    for _ in range(2):
+        engine.broken = True
+        await asyncio.sleep(0.1)
+    mending.cancel()
+    assert engine.reloads == 1
 
 
 def until(condition: Callable[[], bool]) -> None:

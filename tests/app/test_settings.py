@@ -38,8 +38,11 @@ LOGIN = Login("ada", "correct horse battery")
         ({"api_key": "two words"}, "--api-key is"),
         ({"api_key": "schlüssel"}, "--api-key is"),
         ({"share": True}, "needs --auth"),
-        ({"share": True, "auth": Login("ada", "short")}, "has 5 characters"),
-        ({"share": True, "auth": LOGIN, "api_key": "short"}, "--api-key has 5 characters"),
+        ({"share": True, "auth": Login("ada", "short")}, "has 5 of the 12 characters"),
+        (
+            {"share": True, "auth": LOGIN, "api_key": "short"},
+            "--api-key has 5 of the 12 characters",
+        ),
         ({"host": "0.0.0.0"}, "needs --auth"),
         ({"host": "::"}, "needs --auth"),
         ({"host": "chat.example.org"}, "needs --auth"),

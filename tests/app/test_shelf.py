@@ -43,6 +43,9 @@ class Holder(EchoEngine):
     async def unload(self) -> None:
         raise NotImplementedError
 
+    async def reload(self) -> None:
+        raise NotImplementedError
+
     def wake(self) -> None:
         raise NotImplementedError
 

@@ -1,5 +1,7 @@
 """A checkpoint's own chat template: as transformers renders it, and never with text as control."""
 
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -100,6 +102,8 @@ def test_a_template_that_can_not_write_it_is_refused(source: str) -> None:
             "without end",
         ),
         ("{{ 'x' * 1000001 }}", "without end"),
+        ("{% set n = 9 ** 9999999 %}", "without end"),
+        ("{% set n = ('x' * 9999) * 9999 %}", "without end"),
         (" " * 200_001, "too long"),
     ],
 )
@@ -114,6 +118,24 @@ def test_a_template_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("model.chat_template.MOST_SECONDS", -1.0)
     with pytest.raises(TemplateError, match="without end"):
         ChatTemplate("{{ messages[0].content }}").render([user("Hi there")])
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+        "{% macro f(n) %}{% for a in range(9) %}{% if n %}{{ f(n - 1) }}{% endif %}{% endfor %}"
+        "{% endmacro %}{% set text = f(99) %}",
+    ],
+)
+def test_a_template_that_computes_and_writes_nothing_ends(
+    monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    monkeypatch.setattr("model.chat_template.MOST_SECONDS", 0.2)
+    before, traced = time.monotonic(), sys.gettrace()
+    with pytest.raises(TemplateError, match="computes without end"):
+        ChatTemplate("{{ messages[0].content }}" + loop).render([user("Hi there")])
+    assert time.monotonic() - before < 5 and sys.gettrace() is traced
 
 
 def test_no_message_can_say_the_placeholder_of_another() -> None:

@@ -75,6 +75,15 @@ async def test_times_are_counted_from_the_start() -> None:
     assert events[-1].usage.tokens_per_second > 0
 
 
+async def test_each_piece_says_what_the_answer_has_taken_until_now() -> None:
+    sequence = make()
+    sequence.write(8)
+    sequence.write(9)
+    piece = await anext(sequence.outbox.events())
+    assert isinstance(piece, Delta) and piece.usage is not None
+    assert (piece.usage.prompt_tokens, piece.usage.completion_tokens) == (3, 2)
+
+
 async def test_one_token_has_no_speed() -> None:
     events = await write(make(), 8, 0)
     assert isinstance(events[-1], Finished)

@@ -188,3 +188,26 @@ async def test_engines_of_one_model_refuse() -> None:
         await controller.switch("other")
     await controller.rest(0)
     assert controller.status().engine.state == "ready"
+
+
+async def test_a_model_that_breaks_down_says_so_and_is_loaded_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(*_: object) -> None:
+        raise SystemExit(1)
+
+    async with serving(shelf) as controller:
+        before = await said(controller, ask("hello"))
+        with monkeypatch.context() as broken:
+            broken.setattr("app.engine.scheduler.Decoder.step", dying)
+            with pytest.raises(EngineError, match="broke down"):
+                await said(controller, ask("hello"))
+        status = controller.status()
+        assert status.engine.state == "failed" and "broke down" in status.engine.detail
+        assert not status.accepting
+        with pytest.raises(NotReady, match="broke down"):
+            controller.check()
+        await controller.mend()
+        assert await said(controller, ask("hello")) == before
+        await controller.mend()  # nothing is to be done
+        assert controller.status().accepting

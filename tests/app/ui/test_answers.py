@@ -203,5 +203,5 @@ async def test_a_model_that_can_not_load_is_an_error() -> None:
 
     answer = begin(running := answers(Failing()), saying(Delta("a")))
     await follow(running, answer)
-    assert answer.error == "The model could not be loaded. There is no such folder."
+    assert answer.error == "The model can't be used. There is no such folder."
     assert answer.text == ""
