@@ -12,7 +12,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from model import fields, fitness, original_config, quantization
+from model import fields, fitness, original_config, original_tower, quantization
 from model.chat_template import MOST_SOURCE
 from model.config import FAMILIES, LlavaConfig, pinpoints
 from model.errors import CheckpointError
@@ -48,11 +48,7 @@ def load(
     if quantize is not None and quantize not in quantization.BITS:
         raise ValueError(f"Weights are quantised to {quantization.BITS} bits, not to {quantize}.")
     folder, name = find_checkpoint(path_or_repo)
-    written = read_json(folder, "config.json")
-    if written is None:
-        raise CheckpointError("The folder has no config.json, so it is no checkpoint.")
-    stored = stored_tensors(folder)
-    config = complete(fitness.check(written), folder, stored)
+    written, config, stored = read(folder)
     processor = _image_processor(folder, written, config)
     network = load_network(config, stored, dtype=dtype, quantize=quantize)
     return Llava(
@@ -65,6 +61,20 @@ def load(
     )
 
 
+def read(folder: Path) -> tuple[dict[str, Any], LlavaConfig, dict[str, StoredTensor]]:
+    """A folder's `config.json`, what it means, and the tensors that belong to it, still on disk."""
+    written = read_json(folder, "config.json")
+    if written is None:
+        raise CheckpointError("The folder has no config.json, so it is no checkpoint.")
+    original = original_config.recognises(written)
+    if original:
+        written = original_tower.describe(written, folder)
+    config, stored = fitness.check(written), stored_tensors(folder)
+    if original:
+        stored = original_tower.needed(config, original_tower.complete(written, folder, stored))
+    return written, _complete(config, folder, stored), stored
+
+
 def _tokenizer_config(folder: Path) -> dict[str, Any]:
     """With the checkpoint's own chat template in it, which newer ones keep in a file of its own."""
     config = read_json(folder, "tokenizer_config.json") or {}
@@ -75,7 +85,7 @@ def _tokenizer_config(folder: Path) -> dict[str, Any]:
     return config | ({"chat_template": own} if own is not None else {})
 
 
-def complete(config: LlavaConfig, folder: Path, stored: Mapping[str, StoredTensor]) -> LlavaConfig:
+def _complete(config: LlavaConfig, folder: Path, stored: Mapping[str, StoredTensor]) -> LlavaConfig:
     """Add what the other files know better: the end of an answer, the projector, the head."""
     generation = read_json(folder, "generation_config.json") or {}
     eos = fields.token_ids(generation, "eos_token_id") or config.eos_token_ids
@@ -99,10 +109,11 @@ def _image_processor(
     folder: Path, written: Mapping[str, Any], config: LlavaConfig
 ) -> ImageProcessor:
     """The checkpoint's preprocessing; its output must be what the tower takes."""
-    nested = (read_json(folder, "processor_config.json") or {}).get("image_processor")
-    settings = nested or read_json(folder, "preprocessor_config.json")
-    if settings is None and original_config.recognises(written):
-        settings = original_config.image_preprocessing(written)
+    if original_config.recognises(written):  # whose code reads no such file of the checkpoint's
+        settings: Any = original_config.image_preprocessing(written)
+    else:
+        nested = (read_json(folder, "processor_config.json") or {}).get("image_processor")
+        settings = nested or read_json(folder, "preprocessor_config.json")
     if not isinstance(settings, dict):
         raise CheckpointError(
             "preprocessor_config.json is missing, which says how pictures are prepared."

@@ -5,7 +5,7 @@ Knows nothing of weights. Field names are those of the Hugging Face configuratio
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from model import fields, original_config, text_config
@@ -73,7 +73,9 @@ class LlavaConfig:
 
         Raises CheckpointError for what this program can't run.
         """
+        rules: dict[str, Any] = {}
         if original_config.recognises(given):
+            rules = original_config.tiling_rules(given)
             given = original_config.translate(given)
         family = fields.choice(given, "model_type", FAMILIES)
         row = FAMILIES[family]
@@ -96,7 +98,7 @@ class LlavaConfig:
             text=text,
             vision_feature_layers=layers,
             vision_feature_select_strategy=strategy,
-            tiling=_tiling(read, vision, strategy) if row.tiled else None,
+            tiling=_tiling(read, vision, strategy, rules) if row.tiled else None,
             image_token_index=_image_token(read),
             eos_token_ids=fields.token_ids(read, "eos_token_id") or tuple(text["eos_token_id"]),
             quantization=_quantization(read),
@@ -201,7 +203,9 @@ def _feature_layers(read: Mapping[str, Any], vision: VisionConfig) -> tuple[int,
     return tuple(layers)
 
 
-def _tiling(read: Mapping[str, Any], vision: VisionConfig, strategy: str) -> Tiling:
+def _tiling(
+    read: Mapping[str, Any], vision: VisionConfig, strategy: str, rules: Mapping[str, Any]
+) -> Tiling:
     if bool(vision.class_tokens) != (strategy == "default"):
         raise CheckpointError(
             f"config.json: vision_feature_select_strategy is {strategy}, which leaves no square "
@@ -214,13 +218,14 @@ def _tiling(read: Mapping[str, Any], vision: VisionConfig, strategy: str) -> Til
             f"config.json: vision_aspect_ratio is {fields.brief(aspect)}, expected anyres_max_9 "
             "or another number."
         )
-    return Tiling(
+    tiling = Tiling(
         pinpoints=pinpoints(read.get("image_grid_pinpoints"), vision.image_size),
         side=vision.image_size,
         patches=vision.side,
         most_tiles=int(most[1]) if most else None,
         several_padded=most is not None,
     )
+    return replace(tiling, **rules)
 
 
 def pinpoints(written: Any, side: int) -> tuple[Size, ...]:

@@ -18,14 +18,14 @@ from typing import Any
 
 import mlx.core as mx
 
-from model import fitness, quantization
-from model.checkpoint import complete
+from model import quantization
+from model.checkpoint import read
 from model.download import FILES
 from model.errors import CheckpointError
 from model.hub import find_checkpoint
 from model.network import LlavaNetwork
 from model.safetensors_file import read_header
-from model.weights import StoredTensor, load_tensors, read_json, stored_tensors, weight_files
+from model.weights import StoredTensor, load_tensors, weight_files
 
 BITS = (2, 3, 4, 6, 8)
 VISION_BITS = 8
@@ -66,12 +66,10 @@ def convert(
     if out.exists():
         raise CheckpointError(f"{out} is there already: name a folder that isn't.")
     folder, _ = find_checkpoint(source)
-    written, stored = read_json(folder, "config.json"), stored_tensors(folder)
-    if written is None:
-        raise CheckpointError("The folder has no config.json, so it is no checkpoint.")
+    written, config, stored = read(folder)
     if any(name.endswith(".scales") for name in stored):
         raise CheckpointError("The checkpoint is quantised already: convert what it was made of.")
-    network = LlavaNetwork(complete(fitness.check(written), folder, stored))
+    network = LlavaNetwork(config)
     plan = _plan(network, bits, group_size, keep_vision=keep_vision)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as unfinished:

@@ -27,6 +27,8 @@ _RENAMINGS = [
     for pattern, replacement in (
         (r"^model\.(?=(language_model|vision_tower|multi_modal_projector|mm_projector)\.)", ""),
         (r"^model\.(?=image_newline$)", ""),
+        (r"^mm_projector\.clip_layernorm\.", "multi_modal_projector.projector_layernorm."),
+        (r"^mm_projector\.final_linear\.", "mm_projector."),
         (r"^mm_projector\.0\.", "multi_modal_projector.linear_1."),
         (r"^mm_projector\.2\.", "multi_modal_projector.linear_2."),
         (r"^mm_projector\.(?=weight$|bias$)", "multi_modal_projector.linear."),

@@ -36,7 +36,7 @@ class LlavaNetwork(nn.Module):
         self.vision_tower: Any = TOWERS[config.vision.model_type](config.vision)
         self.multi_modal_projector = PROJECTORS[config.projector.kind](config.projector)
         self.language_model = build_language_model(config.text)
-        if config.tiling is not None:
+        if config.tiling is not None and config.tiling.row_ends:
             self.image_newline = mx.zeros((config.text["hidden_size"],))
 
     def encode_pictures(self, pixels: mx.array) -> mx.array:
@@ -54,7 +54,9 @@ class LlavaNetwork(nn.Module):
         """The tiles `[B, P, D]` of one picture, the whole first, to its visual tokens `[T, D]`."""
         if self.config.tiling is None:
             return tiles[0]
-        newline = self.image_newline.astype(tiles.dtype)
+        newline = None
+        if self.config.tiling.row_ends:
+            newline = self.image_newline.astype(tiles.dtype)
         return pack(tiles, newline, view, self.config.tiling)
 
     def embed(self, ids: mx.array, visual: Sequence[mx.array] = ()) -> mx.array:

@@ -11,8 +11,10 @@ import mlx.core as mx
 from model.tiling import Tiling, View
 
 
-def pack(tiles: mx.array, newline: mx.array, view: View, tiling: Tiling) -> mx.array:
+def pack(tiles: mx.array, newline: mx.array | None, view: View, tiling: Tiling) -> mx.array:
     """Visual tokens `[T, D]` of one picture from its tiles' `[tiles, P, D]` and `newline` `[D]`."""
+    if newline is None:
+        return tiles.reshape(-1, tiles.shape[-1])
     if view.canvas is None:
         return mx.concatenate([tiles[0], newline[None]])
     rows, columns = (pixels // tiling.side for pixels in view.canvas)

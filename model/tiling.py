@@ -41,6 +41,10 @@ class Tiling:
     A tile has `side` pixels, `patches` patches each way. Where a kept canvas has more patches than
     `most_tiles` tiles it is shrunk to that many. With `several_padded`, pictures that are not
     alone in a prompt are not cut but padded to a square.
+
+    `row_ends` says whether a newline ends each row; where none does, tiles follow one another
+    whole. Without `pinpoints` nothing is cut. `rounded` False is the original code's arithmetic,
+    which transformers mended: a few sizes keep other rows or columns.
     """
 
     pinpoints: tuple[Size, ...]
@@ -48,17 +52,23 @@ class Tiling:
     patches: int
     most_tiles: int | None = None
     several_padded: bool = False
+    row_ends: bool = True
+    rounded: bool = True
 
     def views(self, sizes: Sequence[Size]) -> list[View]:
         """How the pictures of one prompt are seen, by their sizes in pixels."""
-        if self.several_padded and len(sizes) > 1:
-            return [View(self.patches**2 + 1, padded=True)] * len(sizes)
+        padded = self.several_padded and len(sizes) > 1
+        if padded or not self.pinpoints:
+            return [View(self.patches**2 + self.row_ends, padded=padded)] * len(sizes)
         return [self._view(size) for size in sizes]
 
     def _view(self, size: Size) -> View:
         canvas = best_resolution(size, self.pinpoints)
+        if not self.row_ends:
+            tiles = canvas[0] * canvas[1] // self.side**2
+            return View((1 + tiles) * self.patches**2, canvas)
         down, across = (pixels // self.side * self.patches for pixels in canvas)
-        rows, columns = _kept(size, (down, across))
+        rows, columns = _kept(size, (down, across), self.rounded)
         shrunk = self._shrunk((len(rows), len(columns)))
         height, width = shrunk or (len(rows), len(columns))
         tokens = self.patches**2 + height * width + height  # with a newline after each row
@@ -94,11 +104,15 @@ def fitted(size: Size, canvas: Size) -> Size:
     return canvas[0], min(ceil(size[1] * down), canvas[1])
 
 
-def _kept(size: Size, canvas: Size) -> tuple[range, range]:
+def _kept(size: Size, canvas: Size, rounded: bool) -> tuple[range, range]:
     """The rows and columns of a canvas of patches that show the picture, not its padding."""
     (height, width), (rows, columns) = size, canvas
+
+    def whole(patches: float) -> int:
+        return int(round(patches, 7)) if rounded else int(patches)
+
     if width / height > columns / rows:
-        margin = (rows - int(round(height * (columns / width), 7))) // 2
+        margin = (rows - whole(height * (columns / width))) // 2
         return range(margin, rows - margin), range(columns)
-    margin = (columns - int(round(width * (rows / height), 7))) // 2
+    margin = (columns - whole(width * (rows / height))) // 2
     return range(rows), range(margin, columns - margin)

@@ -30,7 +30,7 @@ _EVERY_TOWER: dict[str, Any] = {
     "num_channels": 3,
 }
 # The towers of checkpoints that don't describe theirs.
-CLIP_L_336 = {
+CLIP_L_336: dict[str, Any] = {
     "model_type": "clip_vision_model",
     "hidden_size": 1024,
     "intermediate_size": 4096,
@@ -39,7 +39,8 @@ CLIP_L_336 = {
     "image_size": 336,
     "patch_size": 14,
 }
-SIGLIP_SO400M_384 = {
+CLIP_L_224 = CLIP_L_336 | {"image_size": 224}
+SIGLIP_SO400M_384: dict[str, Any] = {
     "model_type": "siglip_vision_model",
     "hidden_size": 1152,
     "intermediate_size": 4304,

@@ -7,7 +7,7 @@ nothing of the network: `checkpoint` compares the two.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,12 @@ def read_weights(folder: Path) -> dict[str, mx.array]:
     return dict(load_tensors(stored_tensors(folder)))
 
 
-def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
+def stored_tensors(
+    folder: Path, rename: Callable[[str], str | None] = our_name
+) -> dict[str, StoredTensor]:
     """What a checkpoint holds, by the network's names, from the headers of its files.
+
+    `rename` gives a tensor's name in the network, None for one that isn't needed.
 
     Raises CheckpointError for missing, pickled, damaged or contradictory files.
     """
@@ -49,7 +53,7 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     for path in weight_files(folder):
         tensors, metadata = read_header(path)
         for name, tensor in tensors.items():
-            ours = our_name(name)
+            ours = rename(name)
             if ours is None:
                 continue
             if ours in found:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 
-from tests.random_weights import Weights, is_linear, random_weights, renamed
+from tests.random_weights import ORIGINAL, Weights, is_linear, random_weights, renamed
 
 VISION = {
     "model_type": "clip_vision_model",
@@ -91,21 +92,29 @@ def write_checkpoint(
     dtype: str = "float32",
     seed: int = 0,
     edit: Callable[[Weights], None] | None = None,
+    original: Mapping[str, Any] | None = None,
+    frozen: bool = False,
 ) -> Path:
     """Write a checkpoint into `folder` and return it.
 
     `text`, `vision` and `top` are put over the defaults in the three parts of config.json, a
     None there leaves a key out (tests of defaults need all sizes that differ from these).
     `layout`, one of `random_weights.LAYOUTS`, names the tensors; `edit` changes the weights, by
-    transformers 5's names, before they are renamed and written.
+    transformers 5's names, before they are renamed and written. `original` is put over the fields
+    of the original form; with `frozen` the tower's weights are in a folder of their own, there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = _config(text or {}, vision or {}, top or {})
     weights = random_weights(config, seed)
     if edit is not None:
         edit(weights)
+    if layout in ORIGINAL:
+        write_json(folder, "config.json", written := original_form(config) | dict(original or {}))
+        apart = write_tower(folder / written["mm_vision_tower"], config, weights, frozen)
+        weights = {name: weight for name, weight in weights.items() if name not in apart}
+    else:
+        write_json(folder, "config.json", config)
     save_weights(folder, {renamed(name, layout): w for name, w in weights.items()}, dtype, shards)
-    write_json(folder, "config.json", original_form(config) if layout == "llava" else config)
     write_json(folder, "generation_config.json", {"eos_token_id": 2, "bos_token_id": 1})
     write_json(
         folder, "preprocessor_config.json", _preprocessing(config) | dict(preprocessing or {})
@@ -169,13 +178,34 @@ def save_weights(folder: Path, weights: Weights, dtype: str = "float32", shards:
 
 
 def original_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration as the original LLaVA's code writes it; towers there go by name."""
+    """The configuration as the original LLaVA's code writes it; the tower is a folder beside it."""
     return dict(config["text_config"]) | {
         "model_type": "llava",
-        "mm_vision_tower": "openai/clip-vit-large-patch14-336",
+        "mm_vision_tower": "tower",
         "mm_projector_type": "linear" if is_linear(config) else "mlp2x_gelu",
         "mm_vision_select_layer": config["vision_feature_layer"],
     }
+
+
+def write_tower(
+    folder: Path, config: Mapping[str, Any], weights: Weights, frozen: bool
+) -> set[str]:
+    """The tower as a checkpoint of its own, if `frozen` with its weights: their names.
+
+    Of SigLIP the original code cuts off the last layer, so there is one more.
+    """
+    folder.mkdir(exist_ok=True)
+    vision = dict(config["vision_config"])
+    vision["num_hidden_layers"] += vision["model_type"] == "siglip_vision_model"
+    write_json(folder, "config.json", {"model_type": "clip", "vision_config": vision})
+    names = {name for name in weights if frozen and name.startswith("vision_tower.")}
+    if names:
+        own = {name.replace("vision_tower", "vision_model", 1): weights[name] for name in names}
+        last = f"encoder.layers.{vision['num_hidden_layers'] - 1}.mlp.fc1.bias"
+        own.setdefault(f"vision_model.{last}", np.ones(vision["intermediate_size"], np.float32))
+        own["text_model.final_layer_norm.bias"] = np.ones(8, np.float32)
+        save_weights(folder, own)
+    return names
 
 
 def _preprocessing(config: Mapping[str, Any]) -> dict[str, Any]:

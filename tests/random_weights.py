@@ -1,5 +1,6 @@
 """Random weights of a LLaVA, under the names of any of the layouts that checkpoints come in."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,14 @@ from numpy.typing import NDArray
 
 Weights = dict[str, NDArray[np.float32]]
 
-LAYOUTS = ("transformers-4", "transformers-4.52", "transformers-5", "transformers-5-own", "llava")
+ORIGINAL = ("llava", "vip-llava")
+LAYOUTS = (
+    "transformers-4",
+    "transformers-4.52",
+    "transformers-5",
+    "transformers-5-own",
+    *ORIGINAL,
+)
 
 
 def random_weights(config: Mapping[str, Any], seed: int = 0) -> Weights:
@@ -39,8 +47,10 @@ def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 def renamed(name: str, layout: str) -> str:
     """A tensor's name of transformers 5 in another layout of `LAYOUTS`."""
-    if layout == "llava":
-        return _llava_name(name)
+    if layout in ORIGINAL:
+        name = _llava_name(name)
+        nested = "model.mm_projector.final_linear" if layout == "vip-llava" else r"\g<0>"
+        return re.sub(r"^model\.mm_projector(?=\.[02]\.)", nested, name)
     if layout in ("transformers-4", "transformers-4.52"):
         name = name.replace("vision_tower.", "vision_tower.vision_model.", 1)
     if layout in ("transformers-4.52", "transformers-5-own"):
@@ -60,6 +70,7 @@ def _llava_name(name: str) -> str:
         ("multi_modal_projector.linear_1.", "model.mm_projector.0."),
         ("multi_modal_projector.linear_2.", "model.mm_projector.2."),
         ("multi_modal_projector.linear.", "model.mm_projector."),
+        ("multi_modal_projector.projector_layernorm.", "model.mm_projector.clip_layernorm."),
         ("image_newline", "model.image_newline"),
         ("language_model.", ""),
     ):

@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 
 import model
-from model import original_config
 from model.errors import CheckpointError
-from tests.checkpoints import IMAGE_TOKEN, VISION, write_checkpoint, write_json
+from tests.checkpoints import IMAGE_TOKEN, write_checkpoint, write_json
 from tests.random_weights import Weights
 
 PROMPT = "USER: <image>\nWhat is it? ASSISTANT:"
@@ -74,11 +73,7 @@ def first_llava(folder: Path, layout: str) -> Path:
 
 
 @pytest.mark.parametrize("layout", ["transformers-4", "llava"])
-def test_the_linear_projector_of_the_first_llava_is_used(
-    layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tower = {"openai/clip-vit-large-patch14-336": VISION}
-    monkeypatch.setattr(original_config, "TOWERS", tower)
+def test_the_linear_projector_of_the_first_llava_is_used(layout: str, tmp_path: Path) -> None:
     llava = model.load(first_llava(tmp_path, layout))
     weights = mx.load(str(tmp_path / "model.safetensors"))
     assert isinstance(weights, dict)
@@ -89,11 +84,7 @@ def test_the_linear_projector_of_the_first_llava_is_used(
     assert np.abs(np.array(llava.encode_pictures([PICTURE])[0] - expected)).max() < 1e-5
 
 
-def test_the_original_form_answers_as_the_same_weights_in_llava_hf_form(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tower = {"openai/clip-vit-large-patch14-336": VISION}
-    monkeypatch.setattr(original_config, "TOWERS", tower)
+def test_the_original_form_answers_as_the_same_weights_in_llava_hf_form(tmp_path: Path) -> None:
     original = write_checkpoint(tmp_path / "a", layout="llava")
     (original / "preprocessor_config.json").unlink()
     llava, plain = model.load(original), model.load(write_checkpoint(tmp_path / "b"))
@@ -103,10 +94,8 @@ def test_the_original_form_answers_as_the_same_weights_in_llava_hf_form(
 
 @pytest.mark.parametrize(("image_aspect_ratio", "pads"), [("pad", True), ("square", False)])
 def test_the_original_form_says_itself_whether_pictures_are_padded(
-    image_aspect_ratio: str, pads: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image_aspect_ratio: str, pads: bool, tmp_path: Path
 ) -> None:
-    tower = {"openai/clip-vit-large-patch14-336": VISION}
-    monkeypatch.setattr(original_config, "TOWERS", tower)
     folder = write_checkpoint(tmp_path, layout="llava")
     (folder / "preprocessor_config.json").unlink()
     rewrite(folder, "config.json", image_aspect_ratio=image_aspect_ratio)

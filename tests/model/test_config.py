@@ -242,8 +242,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (with_text(rope_scaling=7), "rope_scaling"),
     (with_text(eos_token_id="2"), "eos_token_id"),
     (with_text(tie_word_embeddings="yes"), "tie_word_embeddings"),
-    (ORIGINAL | {"mm_patch_merge_type": "spatial_unpad"}, "LLaVA-NeXT"),
-    (ORIGINAL | {"mm_vision_tower": "google/siglip-so400m-patch14-384"}, "siglip"),
+    (ORIGINAL | {"mm_patch_merge_type": "maxpool2x2"}, "maxpool2x2"),
+    (ORIGINAL | {"image_aspect_ratio": "crop_split"}, "crop_split"),
+    (ORIGINAL | {"model_type": "llava_mpt"}, "llava_mpt"),
+    (
+        ORIGINAL | {"image_aspect_ratio": "anyres", "image_grid_pinpoints": "[(1,"},
+        "image_grid_pinpoints",
+    ),
+    (ORIGINAL | {"mm_vision_tower": "google/siglip2-giant"}, "siglip2"),
     (ORIGINAL | {"mm_projector_type": "pooler"}, "pooler"),
 ]
 
