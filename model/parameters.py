@@ -12,8 +12,9 @@ from mlx import nn
 from mlx.utils import tree_flatten
 
 from model import fields, quantization
-from model.attention import on_cpu
 from model.config import LlavaConfig
+from model.cpu_products import use_cpu_products
+from model.devices import on_cpu
 from model.errors import CheckpointError
 from model.language_model import build_language_model
 from model.network import LlavaNetwork
@@ -66,7 +67,7 @@ def _fill(
         quantization.quantize_modules(network, {name: a.shape for name, a in weights.items()})
     network.load_weights(list(weights.items()), strict=True)
     if on_cpu():
-        quantization.use_cpu_products(network)
+        use_cpu_products(network)
 
 
 def _needed(text: Mapping[str, Any], stored: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:

@@ -1,4 +1,4 @@
-"""Weights quantised by MLX: modules for them, and the products that suit each machine.
+"""Weights quantised by MLX: the modules for them.
 
 Which layers are quantised, and how, is read off the tensors: published checkpoints differ
 from layer to layer, and some have the vision tower and its position table quantised too.
@@ -8,24 +8,11 @@ from collections.abc import Mapping
 
 import mlx.core as mx
 from mlx import nn
-from mlx.utils import tree_map
 
 from model.errors import CheckpointError
 
 BITS = (2, 3, 4, 5, 6, 8)
 GROUP_SIZES = (32, 64, 128)
-# With more rows than this, writing a matrix out once is faster than unpacking it for each row.
-_FEW_ROWS = 16
-
-
-class CpuQuantizedLinear(nn.QuantizedLinear):
-    """MLX's, for CPUs: writes the matrix out to multiply many rows (25 times faster there)."""
-
-    def __call__(self, x: mx.array) -> mx.array:
-        if x.size <= _FEW_ROWS * x.shape[-1]:
-            return super().__call__(x)
-        out = x @ _written_out(self).T
-        return out + self.bias if "bias" in self else out
 
 
 def quantize_modules(network: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -84,24 +71,14 @@ def write_out_position_table(network: nn.Module) -> None:
     """The tower adds its position table whole, so a quantised one becomes a plain one."""
     embeddings = network.vision_tower.embeddings
     if isinstance(embeddings.position_embedding, nn.QuantizedEmbedding):
-        table = _written_out(embeddings.position_embedding)
+        table = written_out(embeddings.position_embedding)
         mx.eval(table)
         embeddings.position_embedding = nn.Embedding(1, 1)
         embeddings.position_embedding.weight = table
 
 
-def use_cpu_products(network: nn.Module) -> None:
-    """Let every quantised matrix multiply in the way that is fast on CPUs."""
-
-    def for_cpu(layer: nn.Module) -> nn.Module:
-        if type(layer) is nn.QuantizedLinear:
-            layer.__class__ = CpuQuantizedLinear  # same parameters, another product
-        return layer
-
-    tree_map(for_cpu, network.leaf_modules(), is_leaf=nn.Module.is_module)
-
-
-def _written_out(layer: nn.Module) -> mx.array:
+def written_out(layer: nn.Module) -> mx.array:
+    """The matrix of a quantised layer."""
     return mx.dequantize(
         layer.weight, layer.scales, layer.biases, group_size=layer.group_size, bits=layer.bits
     )
