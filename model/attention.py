@@ -1,8 +1,9 @@
 """Attention and the functions with an exponential in them, as each machine computes them fastest.
 
 MLX's `exp` goes number by number on a Linux CPU (9 ns each, on one core), `sigmoid` takes 14, and
-attention there is little else than its softmax. `power` takes 3: so on CPUs all of them are made of
-powers of two and of products, which BLAS does on all cores. They equal MLX's own to float32's last
+attention there is little else than its softmax. Powers of two take 3, and numpy's `exp`, for which
+one must wait, 0.5. So on CPUs all of them are made of numpy's where the work is in bulk, of powers
+elsewhere, and of products, which BLAS does on all cores. They equal MLX's own to float32's last
 digits. On a GPU they are MLX's own.
 
 Letters: B rows, H heads, G groups of heads that share keys, T queries, L keys, D head width.
@@ -13,7 +14,11 @@ from types import ModuleType
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from mlx_lm.models.base import scaled_dot_product_attention
+from numpy.typing import NDArray
+
+from model.devices import computes_in_bulk, on_cpu
 
 _LOG2E = math.log2(math.e)
 _LEAST = -126.0  # the smallest power of two that is a normal number; below, `power` is slow
@@ -22,15 +27,26 @@ _FEW = 1 << 14  # scores, that are sooner made by MLX's one operation than by te
 _ROWS = 64  # queries of a causal block: keys behind a block are not looked at
 
 
-def on_cpu() -> bool:
-    """Whether MLX computes on the processor."""
-    return mx.default_device().type == mx.cpu
+def _exp(x: mx.array) -> mx.array:
+    """The exponential of what nobody else holds; far below 0 it may be the smallest number."""
+    if not computes_in_bulk():
+        return mx.power(2.0, mx.maximum(x * _LOG2E, _LEAST))
+    values = _memory(x)
+    with np.errstate(over="ignore"):  # infinity is what it should be
+        np.exp(values, out=values)
+    return x
+
+
+def _memory(x: mx.array) -> NDArray[np.float32]:
+    """MLX's own memory of `x`, computed: what is written there is what MLX reads from now on."""
+    mx.eval(x)
+    return np.array(x, copy=False)
 
 
 def gate(x: mx.array, by: mx.array) -> mx.array:
     """`x` times the sigmoid of `by`."""
     if on_cpu() and by.dtype == mx.float32:
-        return x / (1 + mx.power(2.0, by * -_LOG2E))
+        return x / (1 + _exp(-by))
     return x * mx.sigmoid(by)
 
 
@@ -49,7 +65,7 @@ def attend(
     scores = math.prod(queries.shape[:3]) * keys.shape[2]
     if scores < _FEW or queries.dtype != mx.float32 or not on_cpu():
         return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=mask)
-    queries = _grouped(queries * (scale * _LOG2E), keys.shape[1])  # [B, H / G, G, T, D]
+    queries = _grouped(queries * scale, keys.shape[1])  # [B, H / G, G, T, D]
     keys, values = keys[:, :, None], values[:, :, None]  # [B, H / G, 1, L, D]
     if isinstance(mask, str):
         out = _causal(queries, keys, values)
@@ -80,19 +96,29 @@ def _causal(queries: mx.array, keys: mx.array, values: mx.array) -> mx.array:
 def _weighted(
     queries: mx.array, keys: mx.array, values: mx.array, bias: mx.array | None
 ) -> mx.array:
-    scores = queries @ keys.swapaxes(-1, -2)  # [B, H / G, G, T, L], to the base 2
+    scores = queries @ keys.swapaxes(-1, -2)  # [B, H / G, G, T, L]
     if bias is not None:
         scores = scores + bias.astype(scores.dtype)
-    highest = scores.max(axis=-1, keepdims=True)
-    weights = mx.power(2.0, mx.maximum(scores - highest, _LEAST))
-    return (weights @ values) / weights.sum(axis=-1, keepdims=True)
+    weights, total = _exponentials(scores)
+    return (weights @ values) / total
+
+
+def _exponentials(scores: mx.array) -> tuple[mx.array, mx.array]:
+    """A softmax that isn't divided yet `[.., L]`, and its sums `[.., 1]`."""
+    if not computes_in_bulk():
+        weights = _exp(scores - scores.max(axis=-1, keepdims=True))
+        return weights, weights.sum(axis=-1, keepdims=True)
+    values = _memory(scores)
+    values -= values.max(axis=-1, keepdims=True)
+    np.exp(values, out=values)
+    return scores, mx.array(values.sum(axis=-1, keepdims=True))
 
 
 def _bias(mask: mx.array | None, shared: int) -> mx.array | None:
     """What is added to the scores, in their shape: a mask may have an axis of heads, or none."""
     if mask is None:
         return None
-    bias = mx.where(mask, 0.0, _NEVER) if mask.dtype == mx.bool_ else mask * _LOG2E
+    bias = mx.where(mask, 0.0, _NEVER) if mask.dtype == mx.bool_ else mask
     if bias.ndim < 4:
         return bias
     return bias[:, :, None] if bias.shape[1] == 1 else _grouped(bias, shared)

@@ -13,9 +13,10 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import BatchKVCache, KVCache
 
+from model.devices import in_bulk
 from model.draft import Draft
 from model.kv_cache import Cache, Packing, new_cache
-from model.language_model import head
+from model.language_model import head, read
 from model.network import LlavaNetwork
 from model.prompt_lookup import PromptLookup
 from model.sampling import GREEDY, Sampler, draw, draw_one
@@ -25,6 +26,8 @@ CHUNK = 256  # tokens of a prompt that are read at once
 
 class Prefill:
     """Reads embeddings `[T, D]` into `cache`, a chunk a step; after the last there are `logits`.
+
+    A step reads `chunk` tokens, or up to half as many more where they are the last.
 
     Whoever stops before has a cache of `done` tokens more than it had.
     """
@@ -45,14 +48,17 @@ class Prefill:
 
     def step(self) -> None:
         """Read the next chunk."""
-        piece = self._embeddings[None, self.done : self.done + self._chunk]  # [1, chunk, D]
-        ids = mx.zeros(piece.shape[:2], mx.int32)  # the embeddings stand in their place
-        hidden = self._language_model.model(ids, self.cache, piece)  # [1, chunk, D]
-        mx.eval([(layer.keys, layer.values) for layer in self.cache])
+        left = self.total - self.done
+        # A short rest goes along: few rows are multiplied at half the speed of many.
+        size = left if left <= self._chunk * 3 // 2 else self._chunk
+        piece = self._embeddings[None, self.done : self.done + size]  # [1, chunk, D]
+        with in_bulk():
+            last = read(self._language_model, piece, self.cache)  # [1, D]
+            mx.eval([(layer.keys, layer.values) for layer in self.cache])
         self.done += piece.shape[1]
         if self.done == self.total:
             # For one position: for all it costs as much as some layers.
-            self.logits = head(self._language_model, hidden[:, -1])
+            self.logits = head(self._language_model, last)
 
 
 @dataclass(slots=True, eq=False)

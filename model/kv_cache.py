@@ -14,7 +14,7 @@ import mlx.core as mx
 from mlx import nn
 from mlx_lm.models.cache import BatchKVCache, KVCache
 
-from model.attention import on_cpu
+from model.devices import on_cpu
 from model.errors import CheckpointError
 
 Cache: TypeAlias = list[KVCache]  # keys and values of one row, by layer

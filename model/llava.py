@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from model.chat_template import AnyTemplate
 from model.config import LlavaConfig
+from model.devices import in_bulk
 from model.errors import PromptError
 from model.image_processor import ImageProcessor
 from model.network import LlavaNetwork
 from model.prompt import expand
+from model.tiling import View
 from model.tokenizer import Tokenizer
 
 
@@ -34,9 +38,14 @@ class Llava:
         views = self.config.views([(image.height, image.width) for image in images])
         visual = []
         for image, view in zip(images, views, strict=True):
-            tiles = mx.array(self.image_processor.tiles(image, view))  # [tiles, h, w, 3]
-            visual.append(self.network.pack(self.network.encode_pictures(tiles), view))
-            mx.eval(visual[-1])
+            visual.append(self.encode_tiles(self.image_processor.tiles(image, view), view))
+        return visual
+
+    def encode_tiles(self, tiles: NDArray[np.float32], view: View) -> mx.array:
+        """`X_v -> Z_v`: the prepared tiles `[tiles, h, w, 3]` of one picture, evaluated."""
+        with in_bulk():
+            visual = self.network.pack(self.network.encode_pictures(mx.array(tiles)), view)
+            mx.eval(visual)  # [P, D]
         return visual
 
     def logits(self, prompt: str, images: Sequence[Image.Image] = ()) -> mx.array:
@@ -52,5 +61,6 @@ class Llava:
         if not ids.size:
             raise PromptError("The prompt is empty.")
         embeddings = self.network.embed(ids, self.encode_pictures(images))  # [T, D]
-        logits = self.network(ids[None], input_embeddings=embeddings[None])[0]  # [T, V]
+        with in_bulk():
+            logits = self.network(ids[None], input_embeddings=embeddings[None])[0]  # [T, V]
         return logits.astype(mx.float32)

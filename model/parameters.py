@@ -12,9 +12,9 @@ from mlx import nn
 from mlx.utils import tree_flatten
 
 from model import fields, quantization
-from model.attention import on_cpu
 from model.config import LlavaConfig
 from model.cpu_products import use_cpu_products
+from model.devices import on_cpu
 from model.errors import CheckpointError
 from model.language_model import build_language_model
 from model.network import LlavaNetwork

@@ -13,6 +13,8 @@ import numpy as np
 from mlx import nn
 from numpy.typing import NDArray
 
+from model.devices import computes_in_bulk
+
 Floats = NDArray[np.float32]
 
 
@@ -24,8 +26,11 @@ class RotaryEmbedding(nn.Module):
         self.dims = text["head_dim"]
         # MLX takes the reciprocals. The underscore keeps them out of the parameters.
         self._wavelengths = mx.array(1 / inverse_frequencies(text))
+        self._table: tuple[tuple[int, int], mx.array, mx.array] | None = None  # for the newest
 
     def __call__(self, x: mx.array, offset: int | mx.array = 0) -> mx.array:
+        if computes_in_bulk() and isinstance(offset, int):
+            return self._rotate(x, offset)
         return mx.fast.rope(
             x,
             self.dims,
@@ -35,6 +40,17 @@ class RotaryEmbedding(nn.Module):
             offset=offset,
             freqs=self._wavelengths,
         )
+
+    def _rotate(self, x: mx.array, offset: int) -> mx.array:
+        """The same numbers, with sines and cosines that all layers share: MLX makes them anew."""
+        place = offset, x.shape[2]
+        if self._table is None or self._table[0] != place:
+            places = mx.arange(offset, offset + x.shape[2], dtype=mx.float32)
+            angles = places[:, None] * (1 / self._wavelengths)  # [T, head_dim / 2]
+            self._table = place, mx.cos(angles), mx.sin(angles)
+        _, cos, sin = self._table  # [T, head_dim / 2]
+        left, right = mx.split(x, 2, axis=-1)
+        return mx.concatenate([left * cos - right * sin, left * sin + right * cos], axis=-1)
 
 
 def inverse_frequencies(text: Mapping[str, Any]) -> Floats:

@@ -103,9 +103,7 @@ class PromptReader:
         pixels = picture.pixels
         if pixels is None:  # it was known when the prompt was prepared
             pixels = self._llava.image_processor.tiles(picture.picture.open(), picture.view)
-        network = self._llava.network
-        features = network.pack(network.encode_pictures(mx.array(pixels)), picture.view)  # [P, D]
-        mx.eval(features)
+        features = self._llava.encode_tiles(pixels, picture.view)  # [P, D]
         self._caches.features.put((self.sequence.owner, picture.key), features)
         return features
 

@@ -1,5 +1,6 @@
 """Attention and gates beside MLX's own and exact numbers, in every form they are asked for."""
 
+from contextlib import nullcontext
 from math import exp
 from typing import Any
 
@@ -10,6 +11,7 @@ from mlx_lm.models.base import create_causal_mask
 
 from model import attention
 from model.attention import attend, gate
+from model.devices import in_bulk
 
 SHAPES = [(1, 2, 2, 1, 9), (1, 4, 4, 130, 130), (2, 4, 2, 70, 300), (3, 6, 2, 1, 40)]
 
@@ -39,8 +41,9 @@ def exact(
 
 @pytest.mark.parametrize(("rows", "heads", "shared", "queries", "keys"), SHAPES)
 @pytest.mark.parametrize("kind", ["all", "causal", "window", "padded", "added"])
+@pytest.mark.parametrize("how", [nullcontext, in_bulk])
 def test_it_is_attention_by_its_definition(
-    rows: int, heads: int, shared: int, queries: int, keys: int, kind: str
+    rows: int, heads: int, shared: int, queries: int, keys: int, kind: str, how: Any
 ) -> None:
     q = 3 * random(rows, heads, queries, 16)
     k, v = 3 * random(rows, shared, keys, 16, seed=1), random(rows, shared, keys, 16, seed=2)
@@ -55,7 +58,12 @@ def test_it_is_attention_by_its_definition(
     }[kind]
     seen = {"all": True, "causal": np.array(causal), "added": np.array(causal)}.get(kind)
     expected = exact(q, k, v, 0.25, np.array(mask) if seen is None else seen)
-    assert np.abs(np.array(attend(q, k, v, scale=0.25, mask=mask)) - expected).max() < 2e-5
+    given = [np.array(x) for x in (q, k, v)]
+    with how():
+        attended = attend(q, k, v, scale=0.25, mask=mask)
+    assert np.abs(np.array(attended) - expected).max() < 2e-5
+    for before, after in zip(given, (q, k, v), strict=True):
+        assert np.array_equal(before, np.array(after)), "what was given has been written over"
 
 
 def test_large_scores_stay_numbers() -> None:

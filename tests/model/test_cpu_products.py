@@ -1,58 +1,41 @@
-"""Products with quantised matrices on a CPU against the matrix that MLX itself writes out."""
+"""The same products, whichever way they are computed."""
 
 import mlx.core as mx
 import numpy as np
 import pytest
 from mlx import nn
 
-from model import cpu_products, quantization
-from model.cpu_products import CpuQuantizedEmbedding, CpuQuantizedLinear, use_cpu_products
+from model.cpu_products import CpuLinear, use_cpu_products
+from model.devices import in_bulk
+from model.quantized_products import CpuQuantizedLinear
 
 
-class Holder(nn.Module):
+class Network(nn.Module):
+    """A decoder of one layer, as its paths go."""
+
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.layer = layer
+        self.language_model = nn.Module()
+        self.language_model.model = nn.Module()
+        self.language_model.model.layers = [layer]
+        self.language_model.lm_head = nn.Linear(64, 8)
 
 
-def matrix(layer: nn.QuantizedLinear | nn.QuantizedEmbedding) -> mx.array:
-    return mx.dequantize(
-        layer.weight, layer.scales, layer.biases, group_size=layer.group_size, bits=layer.bits
-    )
-
-
-@pytest.mark.parametrize("rows", [1, 2, 60])
+@pytest.mark.parametrize("rows", [1, 2, 16, 17, 60])
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("group_size", quantization.GROUP_SIZES)
-@pytest.mark.parametrize("bits", quantization.BITS)
-def test_a_product_is_the_one_with_the_matrix_that_mlx_writes_out(
-    bits: int, group_size: int, bias: bool, rows: int
-) -> None:
-    plain = nn.Linear(384, 72, bias=bias)
-    layer = nn.QuantizedLinear.from_linear(plain, group_size=group_size, bits=bits)
-    use_cpu_products(holder := Holder(layer))
-    assert type(holder.layer) is CpuQuantizedLinear
-    x = mx.random.normal((1, rows, 384), key=mx.random.key(0))
-    expected = x @ matrix(layer).T + (layer.bias if bias else 0)
-    assert np.abs(np.array(holder.layer(x) - expected)).max() < 1e-5
-
-
-def test_a_matrix_is_written_out_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer = nn.QuantizedLinear.from_linear(nn.Linear(128, 70), group_size=64, bits=4)
-    use_cpu_products(holder := Holder(layer))
-    x = mx.random.normal((3, 128), key=mx.random.key(0))
-    whole = holder.layer(x)
-    monkeypatch.setattr(cpu_products, "BLOCK", 128 * 32)
-    assert np.abs(np.array(holder.layer(x) - whole)).max() < 1e-6
-
-
-@pytest.mark.parametrize("rows", [1, 9])
-def test_word_embeddings_serve_as_the_head_too(rows: int) -> None:
-    embedding = nn.QuantizedEmbedding.from_embedding(nn.Embedding(50, 64), group_size=32, bits=4)
-    use_cpu_products(holder := Holder(embedding))
-    assert type(holder.layer) is CpuQuantizedEmbedding
-    x = mx.random.normal((rows, 64), key=mx.random.key(0))
-    expected = x @ matrix(embedding).T
-    assert np.abs(np.array(holder.layer.as_linear(x) - expected)).max() < 1e-5
-    ids = mx.array([3, 49])
-    assert mx.array_equal(holder.layer(ids), matrix(embedding)[ids])
+@pytest.mark.parametrize("bits", [None, 4])
+def test_many_rows_and_few_give_the_same_product(rows: int, bias: bool, bits: int | None) -> None:
+    plain = nn.Linear(128, 64, bias=bias)
+    if bits:
+        plain = nn.QuantizedLinear.from_linear(plain, group_size=64, bits=bits)
+    x = mx.random.normal((1, rows, 128), key=mx.random.key(0))
+    expected = plain(x)
+    use_cpu_products(network := Network(plain))
+    layer = network.language_model.model.layers[0]
+    assert type(layer) is (CpuQuantizedLinear if bits else CpuLinear)
+    assert type(network.language_model.lm_head) is nn.Linear
+    with in_bulk():
+        bulk = layer(x)
+    for product in (layer(x), bulk, layer(x.reshape(rows, 1, 128)).reshape(1, rows, 64)):
+        assert product.shape == expected.shape
+        assert np.abs(np.array(product - expected)).max() < 1e-5

@@ -1,5 +1,6 @@
 """mlx-lm's decoders, built without its surprises."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import mlx.core as mx
@@ -8,8 +9,9 @@ import pytest
 from mlx.utils import tree_flatten
 from mlx_lm.models.cache import KVCache
 
-from model import text_config
-from model.language_model import build_language_model
+from model import attention, text_config
+from model.devices import in_bulk
+from model.language_model import build_language_model, read
 
 SMALL = {
     "hidden_size": 32,
@@ -63,3 +65,42 @@ def test_llama_ignores_a_window_as_in_transformers() -> None:
     assert np.array_equal(
         np.array(language_model(sliding_window=2)(IDS)), np.array(language_model()(IDS))
     )
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2"])
+@pytest.mark.parametrize("how", [nullcontext, in_bulk])
+def test_reading_gives_the_last_hidden_state_and_the_keys_and_values_of_all(
+    kind: str, how: Any
+) -> None:
+    model = language_model(model_type=kind, sliding_window=4)
+    embeddings = model.model.embed_tokens(IDS)
+    ours, plain = ([KVCache() for _ in model.layers] for _ in range(2))
+    with how():
+        pieces = [read(model, embeddings[:, a:b], ours) for a, b in ((0, 7), (7, 11), (11, 12))]
+    whole = model.model(IDS, plain)
+    for piece, place in zip(pieces, (6, 10, 11), strict=True):
+        assert np.abs(np.array(piece - whole[:, place])).max() < 1e-5
+    for one, other in zip(ours, plain, strict=True):
+        for mine, its in zip(one.keys_and_values(), other.keys_and_values(), strict=True):
+            assert np.abs(np.array(mine - its)).max() < 1e-5
+
+
+def test_reading_computes_the_last_layer_for_the_last_position_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = language_model()
+    computed: list[Any] = []
+    monkeypatch.setattr(attention, "_FEW", 0)
+    monkeypatch.setattr(attention, "_memory", _noting(attention._memory, computed))
+    with in_bulk():
+        mx.eval(read(model, model.model.embed_tokens(IDS), [KVCache() for _ in model.layers]))
+    once = [shape for shape in computed if len(shape) == 5]  # scores [B, H / G, G, T, L]
+    assert once == [(1, 2, 2, 12, 12)] * (len(model.layers) - 1)
+
+
+def _noting(memory: Any, shapes: list[Any]) -> Any:
+    def noted(x: mx.array) -> Any:
+        shapes.append(x.shape)
+        return memory(x)
+
+    return noted

@@ -9,9 +9,10 @@ import pytest
 from mlx import nn
 
 from model import quantization
-from model.cpu_products import CpuQuantizedLinear
+from model.cpu_products import CpuLinear
 from model.errors import CheckpointError
 from model.network import LlavaNetwork
+from model.quantized_products import CpuQuantizedLinear
 from model.weights import read_weights
 from tests.checkpoints import write_checkpoint
 from tests.model.test_parameters import network_of, parameters
@@ -70,7 +71,7 @@ def test_layers_may_be_quantised_or_not_one_by_one(tmp_path: Path) -> None:
     network = network_of(folder)
     layer = network.language_model.model.layers[0].mlp
     assert isinstance(layer.down_proj, CpuQuantizedLinear)
-    assert type(layer.up_proj) is nn.Linear
+    assert type(layer.up_proj) is CpuLinear
 
 
 def test_quantising_while_loading_packs_the_language_model_alone(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_layers_of_uneven_width_are_left_as_they_are(tmp_path: Path) -> None:
     text = {"hidden_size": 48, "intermediate_size": 64}
     network = network_of(write_checkpoint(tmp_path, text=text), quantize=4)
     layer = network.language_model.model.layers[0].mlp
-    assert type(layer.up_proj) is nn.Linear
+    assert type(layer.up_proj) is CpuLinear
     assert isinstance(layer.down_proj, CpuQuantizedLinear)
 
 

@@ -6,6 +6,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
+from model.devices import in_bulk
 from model.rope import RotaryEmbedding, inverse_frequencies
 from model.text_config import fill
 
@@ -73,3 +74,14 @@ def test_rows_of_a_batch_may_have_their_own_offsets() -> None:
     for row, offset in enumerate((4, 9)):
         alone = rope(x[row : row + 1], offset=offset)
         assert np.array_equal(np.array(together[row : row + 1]), np.array(alone))
+
+
+@pytest.mark.parametrize("scaling", [None, LLAMA3])
+def test_in_bulk_the_numbers_are_the_same(scaling: Any) -> None:
+    text = {"hidden_size": 256, "num_attention_heads": 4, "rope_scaling": scaling}
+    rope = RotaryEmbedding(fill(text))
+    for offset, length in ((0, 30), (3000, 30), (3000, 5), (3, 5)):
+        x = mx.random.normal((1, 2, length, 64), key=mx.random.key(0))
+        with in_bulk():
+            ours = rope(x, offset)
+        assert np.abs(np.array(ours - rope(x, offset))).max() < 1e-6
