@@ -147,13 +147,19 @@ class Features:
         if file is not None and file.exists():
             self.values = np.load(file, mmap_mode="r")
             return
-        parts = []
-        for mirror in (False, True):
-            for first in range(0, self.count, 64):
-                pixels = np.asarray(pictures.pixels[first : first + 64])
-                pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if mirror else pixels
-                (states,) = tower(normalise(mx.array(pixels)), (-1,))
-                parts.append(np.asarray(states[:, 1:]).astype(np.float16))
+        streams = [mx.new_stream(mx.default_device()) for _ in range(2)]  # one a core
+        sides: list[list[NDArray[np.float16]]] = [[], []]
+        for first in range(0, self.count, 64):
+            pixels = np.asarray(pictures.pixels[first : first + 64])
+            states = []
+            for stream, values in zip(streams, (pixels, pixels[:, :, ::-1]), strict=True):
+                with mx.stream(stream):
+                    pixel_values = normalise(mx.array(np.ascontiguousarray(values)))
+                    states.append(tower(pixel_values, (-1,))[0])
+            mx.eval(states)
+            for side, each in zip(sides, states, strict=True):
+                side.append(np.asarray(each[:, 1:]).astype(np.float16))
+        parts = sides[0] + sides[1]
         self.values = np.concatenate(parts)
         if file is not None:
             np.save(file, self.values)
