@@ -315,6 +315,8 @@ class Speaker:
     def _count(self, scene: Scene) -> Said:
         self.counted = list(scene.things)
         self.it = scene.things[0] if len(scene.things) == 1 else None
+        if self.rng.random() < 0.12:
+            return self._ask(P.COUNT_ALL), there_are(len(scene.things), "shape", "shapes")
         noun = self.rng.choice(
             ("shapes", "objects", "things", "figures", "items", "elements", "forms")
         )
@@ -334,14 +336,22 @@ class Speaker:
             if (form == "color" or t.shape == shape) and (form == "shape" or t.color == color)
         ]
         self.counted, self.it = fits, fits[0] if len(fits) == 1 else None
+        which = self.rng.random() < 0.3  # "how many shapes are red?"
         if form == "color":
+            if which:
+                return self._ask(P.COUNT_WHICH, property=color), there_are(
+                    len(fits), f"{color} shape", f"{color} shapes"
+                )
             asked = f"{color} {self.rng.choice(('shapes', 'things', 'objects', 'figures', 'items', 'ones'))}"
             return self._ask(P.COUNT, what=asked), there_are(
                 len(fits), f"{color} shape", f"{color} shapes"
             )
         prefix = f"{color} " if form == "both" else ""
         answer = there_are(len(fits), f"{prefix}{shape}", f"{prefix}{plural(shape)}")
-        return self._ask(P.COUNT, what=f"{prefix}{plural(shape)}"), answer
+        if which:
+            return self._ask(P.COUNT_WHICH, property=f"{prefix}{plural(shape)}"), answer
+        noun = plural(shape) if self.rng.random() < 0.93 else f"{shape} shapes"
+        return self._ask(P.COUNT, what=f"{prefix}{noun}"), answer
 
     def _count_colors(self, scene: Scene) -> Said:
         colors = len({t.color for t in scene.things})
@@ -452,6 +462,8 @@ class Speaker:
         }[form]
         if self.rng.random() < 0.25:
             question = self._ask(P.EXISTS_PLURAL, some=nouns)
+        elif form == "color" and self.rng.random() < 0.35:
+            question = self._ask(P.ANY_COLORED, color=color)
         elif form == "color":
             some = self.rng.choice(
                 (
@@ -627,6 +639,25 @@ class Speaker:
 
     def _relation(self, scene: Scene) -> Said | None:
         """ "What is left of the star?" """
+        related = self._related(scene)
+        if related is None:
+            return None
+        rel, name, fact = related
+        return self._ask(
+            P.RELATION, rel=self.rng.choice(RELATIONS[rel]), it=name
+        ), f"{_upper(fact)}."
+
+    def _anything_related(self, scene: Scene) -> Said | None:
+        """ "Is there anything left of the star?" """
+        related = self._related(scene)
+        if related is None:
+            return None
+        rel, name, fact = related
+        question = self._ask(P.ANYTHING_RELATED, rel=self.rng.choice(RELATIONS[rel]), it=name)
+        return question, f"{'No' if fact.startswith('nothing') else 'Yes'}, {fact}."
+
+    def _related(self, scene: Scene) -> tuple[str, str, str] | None:
+        """A relation, the name of a thing, and what lies so from it: "a star is above the heart"."""
         picked = self._pick(scene)
         if picked is None or (len(scene.things) == 1 and self.rng.random() < 0.9):
             return None
@@ -642,13 +673,9 @@ class Speaker:
             else f"the {thing.color} {thing.shape}"
         )
         self.it = here[0] if len(here) == 1 else None
-        question = self._ask(P.RELATION, rel=self.rng.choice(RELATIONS[rel]), it=name)
         if not here:
-            return question, f"Nothing is {rel} {label}."
-        return (
-            question,
-            f"{_upper(enumeration(here))} {'is' if len(here) == 1 else 'are'} {rel} {label}.",
-        )
+            return rel, name, f"nothing is {rel} {label}"
+        return rel, name, f"{enumeration(here)} {'is' if len(here) == 1 else 'are'} {rel} {label}"
 
     def _two(self, scene: Scene) -> tuple[Thing, str, Thing, str] | None:
         """Two things that both have a name of their own."""
@@ -807,7 +834,7 @@ SMALL_TALK: dict[str, tuple[tuple[str, ...], str]] = {
 WEIGHTS: dict[str, float] = {
     "describe": 10, "detail": 4, "count": 6, "count_kind": 11, "count_colors": 2, "count_them": 3,
     "color_of": 9, "shape_of": 7, "which_is": 5, "exists": 9, "is_color": 5, "is_shape": 3, "is_count": 3,
-    "where": 8, "what_at": 7, "anything_at": 2, "relation": 10, "is_relation": 6, "relative": 2,
+    "where": 8, "what_at": 7, "anything_at": 2, "relation": 10, "anything_related": 2, "is_relation": 6, "relative": 2,
     "which_further": 3, "colors": 5, "extreme": 2, "background": 1, "and_it": 3,
     "hello": 0.6, "thanks": 0.8, "bye": 0.4, "who": 0.9, "can": 0.9, "cannot": 0.5, "load": 0.4, "beyond": 5,
 }  # fmt: skip
@@ -819,7 +846,8 @@ INSTRUCT_WEIGHTS = WEIGHTS | {
 # Comparing two places comes last of all: the polish is mostly that.
 POLISH_WEIGHTS = INSTRUCT_WEIGHTS | {
     "describe": 12, "count": 12, "color_of": 6, "shape_of": 5, "which_is": 4, "where": 8, "what_at": 8,
-    "relation": 24, "is_relation": 14, "relative": 6, "which_further": 6, "hello": 2, "thanks": 1.5, "bye": 1,
+    "relation": 24, "anything_related": 3, "is_relation": 14, "relative": 6, "which_further": 6, "hello": 2, "thanks": 1.5, "bye": 1,
+    "who": 1.2, "can": 1.2, "cannot": 0.8, "load": 0.6, "beyond": 5,
 }  # fmt: skip
 
 _IMAGINED = tuple(
