@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 
 from model.conversation import get_template
-from model.training.dialogue import Speaker, Turn
+from model.training.dialogue.speaker import Speaker, Turn
 from model.training.phrases import SYSTEM_PROMPTS
 from model.training.scene import Scene
 from model.training.vocabulary import Encoder

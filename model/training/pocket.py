@@ -20,7 +20,7 @@ from model.conversation import get_template
 from model.network import LlavaNetwork
 from model.training import curves, manners, vision, vocabulary
 from model.training.dataset import PATCH, SIDE, Pictures, render
-from model.training.dialogue import INSTRUCT_WEIGHTS, POLISH_WEIGHTS, WEIGHTS
+from model.training.dialogue.weights import INSTRUCT_WEIGHTS, POLISH_WEIGHTS, WEIGHTS
 from model.training.packing import Plan
 from model.training.run import Limits
 from model.training.stages import Features, Source, train_language, train_llava

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from model.training import language
 from model.training.dataset import GRID, Pictures
-from model.training.dialogue import WEIGHTS
+from model.training.dialogue.weights import WEIGHTS
 from model.training.packing import VISUAL_TOKENS, Packed, Packer, Plan, visibility
 from model.training.run import Batch, Limits, Run, build_optimizer, initialise
 from model.training.scene import COLORS, SHAPES, Scene

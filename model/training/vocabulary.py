@@ -23,7 +23,8 @@ from tokenizers import (
 
 from model.conversation import get_template
 from model.training import phrases
-from model.training.dialogue import WEIGHTS, Speaker
+from model.training.dialogue.speaker import Speaker
+from model.training.dialogue.weights import WEIGHTS
 from model.training.scene import sample_scene
 
 UNK, BOS, EOS, IMAGE, PAD = "<unk>", "<s>", "</s>", "<image>", "<pad>"
