@@ -58,6 +58,7 @@ class Recipe:
     """Sizes and lengths of every stage."""
 
     pictures: int = 64_000
+    featured: int = 64_000  # pictures that the stages after the tower see
     held: int = 320
     vision_steps: int = 7000
     refine_steps: int = 6000
@@ -74,7 +75,7 @@ class Recipe:
 
 
 # What `--start` takes: the shipped weights came to their last pictures this way.
-AGAIN = Recipe(pictures=48_000, widen_steps=3400, polish_steps=1200)
+AGAIN = Recipe(pictures=48_000, featured=24_000, widen_steps=3400, polish_steps=1200)
 CONFIG: dict[str, Any] = {
     "architectures": ["LlavaForConditionalGeneration"],
     "model_type": "llava",
@@ -137,7 +138,7 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
     losses["language"] = train_language(
         folder, lm, source, trial, recipe.language_steps, recipe.limits
     )
-    frozen = _Frozen(network, wide.pictures, wide.held, folder)
+    frozen = _Frozen(network, wide.featured, wide.held, folder)
     trial = replace(trial, pictures=wide.held)
     source = replace(source, weights=INSTRUCT_WEIGHTS)
     for stage, steps, rates in (
@@ -166,9 +167,9 @@ def go_on(folder: Path, out: Path, start: Path, recipe: Recipe = AGAIN) -> dict[
     )
     losses = vision.go_on(folder, network.vision_tower, heads, [wide.phase(recipe)], recipe.limits)
     plan, encoder = Plan(length=recipe.length), vocabulary.Encoder(tokenizer)
-    source = Source(wide.pictures, encoder, plan, WEIGHTS, recipe.half_batch)
+    source = Source(wide.featured, encoder, plan, WEIGHTS, recipe.half_batch)
     trial = Source(wide.held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
-    losses["polish"] = _Frozen(network, wide.pictures, wide.held, folder).polish(
+    losses["polish"] = _Frozen(network, wide.featured, wide.held, folder).polish(
         source, trial, recipe
     )
     _finish(folder, out, network, tokenizer)
@@ -181,12 +182,14 @@ class _Wide:
 
     pictures: Pictures
     held: Pictures
+    featured: Pictures
 
     @classmethod
     def render(cls, folder: Path, recipe: Recipe) -> "_Wide":
         return cls(
             render(folder / "pictures3", recipe.pictures, 3_000_000, manners.draw),
             render(folder / "held-wide", recipe.held, 6_000, manners.draw),
+            Pictures(folder / "pictures3", recipe.featured, 3_000_000),
         )
 
     def phase(self, recipe: Recipe) -> vision.Phase:
