@@ -2,7 +2,7 @@
 
 from random import Random
 
-from model.training import phrases as P
+from model.training import talk_phrases as P
 from model.training.dialogue.memory import Said
 from model.training.phrases import expand
 
