@@ -23,7 +23,7 @@ from model.training.dataset import PATCH, SIDE, Pictures, render
 from model.training.dialogue.weights import INSTRUCT_WEIGHTS, POLISH_WEIGHTS, WEIGHTS
 from model.training.packing import Plan
 from model.training.run import Limits
-from model.training.stages import Features, Source, train_language, train_llava
+from model.training.stages import Features, Source, realign, train_language, train_llava
 from model.weights import stored_tensors
 
 # MLX allocates anew in every step; without these glibc gives the memory back each time.
@@ -74,8 +74,15 @@ class Recipe:
     limits: Limits = field(default_factory=Limits)
 
 
-# What `--start` takes: the shipped weights came to their last pictures this way.
-AGAIN = Recipe(pictures=48_000, featured=24_000, widen_steps=3400, polish_steps=1200)
+# What `--start` takes: a checkpoint's tower is widened, then projector and language model follow it.
+AGAIN = Recipe(
+    pictures=48_000,
+    featured=24_000,
+    widen_steps=3000,
+    polish_steps=240,
+    polish_rates=(0.004, 7e-4),
+    limits=Limits(log_every=25, save_every=50),
+)
 CONFIG: dict[str, Any] = {
     "architectures": ["LlavaForConditionalGeneration"],
     "model_type": "llava",
@@ -165,7 +172,11 @@ def go_on(folder: Path, out: Path, start: Path, recipe: Recipe = AGAIN) -> dict[
         rates=(0.006, 4e-3),
         lots=3,
     )
+    plain = render(folder / "held", recipe.held, 5_000)
+    before = Features(network.vision_tower, plain)
     losses = vision.go_on(folder, network.vision_tower, heads, [wide.phase(recipe)], recipe.limits)
+    after = Features(network.vision_tower, plain)
+    realign(network.multi_modal_projector, before.values, after.values)
     plan, encoder = Plan(length=recipe.length), vocabulary.Encoder(tokenizer)
     source = Source(wide.featured, encoder, plan, WEIGHTS, recipe.half_batch)
     trial = Source(wide.held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)

@@ -49,7 +49,9 @@ def test_a_checkpoint_can_be_trained_on_and_its_log_goes_on(trained, tmp_path):
     folder, recipe, _ = trained
     start = folder / "out"
     before = (start / "training.jsonl").read_text()
-    losses = go_on(tmp_path, tmp_path / "out", start, replace(recipe, widen_steps=20, polish_steps=20))
+    losses = go_on(
+        tmp_path, tmp_path / "out", start, replace(recipe, widen_steps=20, polish_steps=20)
+    )
     assert {stage: len(each) for stage, each in losses.items()} == {
         "vision-heads": 2, "vision-widen": 2, "polish": 2,
     }  # fmt: skip
