@@ -73,7 +73,8 @@ def score(answer: Answer, rasterise: Rasterise, drawings: int, seed: int) -> Tal
         for number in range(drawings):
             rng = np.random.default_rng((seed, number))
             drawing, talk = draw(rng, manner, rasterise), Talk(answer)
-            for turn, question in enumerate(draw_questions(rng, drawing, 10)):
+            questions = draw_questions(np.random.default_rng((seed, number, 1)), drawing, 10)
+            for turn, question in enumerate(questions):
                 reply = talk.ask(question.text, [] if turn else [drawing.picture])
                 right = question.accepts(reply)
                 tally.add([manner, question.kind], question.text, reply, right, note(drawing))

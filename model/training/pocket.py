@@ -79,7 +79,7 @@ AGAIN = Recipe(
     pictures=48_000,
     featured=24_000,
     widen_steps=3000,
-    polish_steps=240,
+    polish_steps=700,
     polish_rates=(0.004, 7e-4),
     limits=Limits(log_every=25, save_every=50),
 )
