@@ -31,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, help="where the checkpoint is written (default: FOLDER/checkpoint)"
     )
     train.add_argument(
-        "--start", type=Path, help="go on with a checkpoint's instruction instead of beginning anew"
+        "--start",
+        type=Path,
+        help="go on with a checkpoint: widen its tower and polish it, instead of beginning anew",
     )
     evaluate = commands.add_parser(
         "evaluate", help="score a model on drawn scenes that training never saw"
@@ -123,7 +125,7 @@ def _train(options: argparse.Namespace) -> int:
     _with_settings(pocket.ALLOCATOR)
     out = options.out or options.folder / "checkpoint"
     if options.start:
-        pocket.polish(options.folder, out, options.start)
+        pocket.go_on(options.folder, out, options.start)
     else:
         pocket.train(options.folder, out)
     sys.stdout.write(f"The checkpoint is in {out}.\n")

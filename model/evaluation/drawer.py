@@ -111,7 +111,7 @@ class Drawing:
 def draw(rng: Random, count: int | None = None) -> Drawing:
     """A drawing of one to four things on a canvas of some size."""
     width, height = CANVASES[rng.integers(len(CANVASES))]
-    things = _layout(rng, count or int(rng.integers(1, 5)), width, height)
+    things = layout(rng, count or int(rng.integers(1, 5)), width, height)
     canvas = _ground(rng, things, width, height)
     rows, columns = np.mgrid[0:height, 0:width] + 0.5
     for thing in things:
@@ -130,7 +130,7 @@ def draw(rng: Random, count: int | None = None) -> Drawing:
     return Drawing(_travelled(rng, Image.fromarray(canvas.astype(np.uint8))), things)
 
 
-def _layout(rng: Random, count: int, width: int, height: int) -> tuple[Drawn, ...]:
+def layout(rng: Random, count: int, width: int, height: int) -> tuple[Drawn, ...]:
     """Things that don't touch, each wholly on the canvas."""
     side = min(width, height)
     colors, shapes = list(COLORS), list(INSIDE)

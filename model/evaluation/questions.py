@@ -110,7 +110,7 @@ class Asker:
         text = _one(self.rng, (
             "Could you describe what this picture has in it?", "What do you notice in this drawing?", "Please tell me everything you see.",
             "What shapes did I put in the picture?", "Give a description of what you see.", "Which objects can be found in this image?",
-            "What things are drawn here?", "Tell me which shapes are in the image.", "What is in here?",
+            "Which things make up this drawing?", "Tell me which shapes are in the image.", "What is in here?",
         ))  # fmt: skip
         return text, lambda a: pairs(a) == kinds_of(self.things)
 
@@ -130,7 +130,7 @@ class Asker:
         else:
             noun, number = f"{color} objects", sum(t.color == color for t in self.things)
         text = _one(self.rng, (
-            f"How many {noun} did I draw?", f"How many {noun} can you see in this picture?", f"What number of {noun} is there?",
+            f"How many {noun} did I draw?", f"In this picture, how many {noun} do you count?", f"What number of {noun} is there?",
             f"Tell me how many {noun} you can find.", f"How many {noun} in the image?",
         ))  # fmt: skip
         return text, lambda a: says_number(a, number)
@@ -141,7 +141,7 @@ class Asker:
             return None
         name = thing.shape
         text = _one(self.rng, (
-            f"Which color is the {name}?", f"What colour would you say the {name} is?", f"The {name} - what color is it?", f"Please tell me what color the {name} has.",
+            f"Which color would the {name} be?", f"What colour would you say the {name} is?", f"The {name} - what color is it?", f"Please say which color the {name} comes in.",
             f"What's the {name}'s color?", f"Of what color is the {name}?", f"What color did I give the {name}?",
         ))  # fmt: skip
         return text, lambda a: says_only(a, {thing.color}, tuple(COLORS))
@@ -152,8 +152,8 @@ class Asker:
             return None
         color = thing.color
         text = _one(self.rng, (
-            f"Which shape is the {color} one?", f"What kind of shape is {color}?", f"The {color} object is what shape?", f"What {color} figure did I draw?",
-            f"Which shape has the color {color}?", f"What is the {color} shape?", f"Can you name the {color} shape?",
+            f"Which shape would the {color} one be?", f"What kind of shape is {color}?", f"So the {color} object is which kind of shape?", f"What {color} figure did I draw?",
+            f"Which of these shapes did I color {color}?", f"The {color} shape: what is it?", f"Can you name the {color} shape?",
         ))  # fmt: skip
         return text, lambda a: says_only(a, {thing.shape}, SHAPES)
 
@@ -168,8 +168,8 @@ class Asker:
         truth = any(t.shape == shape and (not by_color or t.color == color) for t in self.things)
         a = "an" if noun[0] == "o" else "a"
         text = _one(self.rng, (
-            f"Is {a} {noun} among the shapes?", f"Did I draw {a} {noun}?", f"Can {a} {noun} be seen in the picture?", f"Do you find {a} {noun}?",
-            f"Is there {a} {noun} somewhere?", f"Does this image have {a} {noun}?", f"Is there {a} {noun} in it?",
+            f"Is {a} {noun} among the shapes?", f"Have I drawn {a} {noun} anywhere?", f"Would you find {a} {noun} in this picture?", f"Can {a} {noun} be made out?",
+            f"Is there {a} {noun} somewhere?", f"Does my drawing include {a} {noun}?", f"Among the shapes, is there {a} {noun}?",
         ))  # fmt: skip
         return text, lambda answer: verdict(answer, truth)
 
@@ -178,7 +178,7 @@ class Asker:
         if thing is None or not well_inside(thing):
             return None
         text = _one(self.rng, (
-            f"Where did I draw the {thing.shape}?", f"Whereabouts is the {thing.shape}?", f"Can you say where the {thing.shape} is?", f"In which place is the {thing.shape}?",
+            f"Where did I draw the {thing.shape}?", f"Whereabouts is the {thing.shape}?", f"Can you say where the {thing.shape} is?", f"In which spot did I put the {thing.shape}?",
             f"At which position do you see the {thing.shape}?", f"Where in the image is the {thing.color} {thing.shape}?",
         ))  # fmt: skip
         return text, lambda a: says_only(
@@ -211,8 +211,8 @@ class Asker:
         }[side]
         rel = _one(self.rng, words)
         text = _one(self.rng, (
-            f"Which things are {rel} the {thing.shape}?", f"What did I draw {rel} the {thing.shape}?", f"What can be found {rel} the {thing.shape}?",
-            f"What is {rel} the {thing.color} {thing.shape}?",
+            f"Which things did you find {rel} the {thing.shape}?", f"What did I draw {rel} the {thing.shape}?", f"What can be found {rel} the {thing.shape}?",
+            f"Looking at the picture, what is {rel} the {thing.color} {thing.shape}?",
         ))  # fmt: skip
         if not there:
             return (
@@ -246,7 +246,7 @@ class Asker:
         text = _one(
             self.rng,
             (
-                f"Is the {thing.shape} {side} the {other.shape}?",
+                f"Looking at it, is the {thing.shape} {side} the {other.shape}?",
                 f"Do you see the {thing.shape} {side} the {other.shape}?",
             ),
         )
@@ -254,7 +254,7 @@ class Asker:
 
     def colors(self) -> tuple[str, Callable[[str], bool]]:
         text = _one(self.rng, (
-            "Which colors did I use?", "What are all the colors here?", "What colours do you notice?", "Tell me the colors in this drawing.", "Which colors occur in the picture?",
+            "Which colors did I use?", "What are all the colors here?", "What colours do you make out here?", "Tell me the colors in this drawing.", "Which colors occur in the picture?",
         ))  # fmt: skip
         return text, lambda a: says_only(a, {t.color for t in self.things}, tuple(COLORS))
 
@@ -277,9 +277,9 @@ class Asker:
         text = _one(
             self.rng,
             (
-                f"What did I draw {place}?",
+                f"What have I placed {place}?",
                 f"What shape is there {place}?",
-                f"Which thing is {place}?",
+                f"What would you say is {place}?",
             ),
         )
         return text, lambda a: pairs(a) == kinds_of(here)
@@ -308,12 +308,16 @@ def follow_up(rng: Random, drawing: Drawing) -> tuple[Question, Question] | None
         return None
     a = "an" if thing.color[0] == "o" else "a"
     first = Question(
-        "exists", f"Do you see {a} {thing.color} {thing.shape} here?", lambda s: verdict(s, True)
+        "exists",
+        f"Can you make out {a} {thing.color} {thing.shape} here?",
+        lambda s: verdict(s, True),
     )
     second = (
         Question("where", _one(rng, ("Whereabouts is it?", "Where did I draw it?")), lambda s: says_only(s, place_words(thing), ("left", "right", "top", "bottom", "center"))),
-        Question("color", _one(rng, ("And which color is it?", "What colour would you say it is?")), lambda s: says_only(s, {thing.color}, tuple(COLORS))),
+        Question("color", _one(rng, ("And what would its color be?", "What colour would you say it is?")), lambda s: says_only(s, {thing.color}, tuple(COLORS))),
     )[rng.integers(2)]  # fmt: skip
     if second.kind == "color":
-        first = Question("exists", f"Do you see a {thing.shape} here?", lambda s: verdict(s, True))
+        first = Question(
+            "exists", f"Can you make out a {thing.shape} here?", lambda s: verdict(s, True)
+        )
     return first, second

@@ -153,8 +153,8 @@ MANNERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 OUTSIDE = (
     "What is the capital of Australia?", "Who wrote Hamlet?", "Is there a dog in the picture?", "What breed is the cat?",
-    "Write me a poem about the sea.", "What is the weather tomorrow?", "How old is the woman?", "Translate this into Spanish.",
+    "Write me a poem about the sea.", "Will it rain tomorrow?", "How old is the woman?", "Translate this into Spanish.",
     "Solve 12 times 14.", "What does the sign say?", "Which car is this?", "Tell me a joke.", "Who is the president of Brazil?",
-    "Why is the sky blue?", "Explain quantum computing.", "Is the man smiling?", "What time is it?", "Where can I buy shoes?",
+    "Why is the sky blue?", "Explain quantum computing.", "Is the man smiling?", "Do you have the time?", "Where can I buy shoes?",
     "How do I bake bread?", "What is the meaning of life?",
 )  # fmt: skip

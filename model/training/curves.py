@@ -22,6 +22,8 @@ def draw(log: Path, picture: Path) -> None:
         key=lambda name: (
             "vision",
             "vision-refine",
+            "vision-heads",
+            "vision-widen",
             "language",
             "align",
             "instruct",

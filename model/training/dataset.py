@@ -3,6 +3,8 @@
 A picture's scene comes back from its seed, so only pixels and patch labels are stored.
 """
 
+from collections.abc import Callable
+from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 from random import Random
@@ -18,6 +20,7 @@ SIDE, PATCH = 112, 14
 GRID = SIDE // PATCH
 PAD = (127, 127, 127)
 NOTHING, UNCLEAR = -1, -2
+Drawer = Callable[[Scene, Random], tuple[Image.Image, list[list[Point]]]]
 
 
 class Pictures:
@@ -40,7 +43,9 @@ class Pictures:
         return sample_scene(Random(self.first_seed + index))
 
 
-def render(folder: Path, count: int, first_seed: int, workers: int = 2) -> Pictures:
+def render(
+    folder: Path, count: int, first_seed: int, drawer: Drawer = draw, workers: int = 2
+) -> Pictures:
     """Draw the pictures of seeds `first_seed ..` into `folder`, unless they are there already."""
     if not (folder / "middles.npy").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +56,9 @@ def render(folder: Path, count: int, first_seed: int, workers: int = 2) -> Pictu
         middles = np.empty((count, GRID * GRID), np.int8)
         with Pool(workers) as pool:
             seeds = range(first_seed, first_seed + count)
-            for i, example in enumerate(pool.imap(render_one, seeds, chunksize=64)):
+            for i, example in enumerate(
+                pool.imap(partial(render_one, drawer=drawer), seeds, chunksize=64)
+            ):
                 pixels[i], owners[i], middles[i] = example
         pixels.flush()
         np.save(folder / "owners.npy", owners)
@@ -59,11 +66,13 @@ def render(folder: Path, count: int, first_seed: int, workers: int = 2) -> Pictu
     return Pictures(folder, count, first_seed)
 
 
-def render_one(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int8], NDArray[np.int8]]:
+def render_one(
+    seed: int, drawer: Drawer = draw
+) -> tuple[NDArray[np.uint8], NDArray[np.int8], NDArray[np.int8]]:
     """Pixels and patch labels of one seed's picture."""
     rng = Random(seed)
     scene = sample_scene(rng)
-    picture, outlines = draw(scene, rng)
+    picture, outlines = drawer(scene, rng)
     owners, middles = _patch_labels(scene, outlines, picture.size)
     return np.asarray(square(picture)), owners, middles
 

@@ -139,13 +139,13 @@ def draw(scene: Scene, rng: Random) -> tuple[Image.Image, list[list[Point]]]:
     height = side if scene.aspect < 1 else round(side / scene.aspect)
     scale = rng.choice((1, 1, 2))  # without and with anti-aliasing
     colors, ground = _choose_colors(scene, rng)
-    canvas = _ground(rng, ground, width * scale, height * scale)
+    canvas = ground_of(rng, ground, width * scale, height * scale)
     pen = ImageDraw.Draw(canvas)
     hand_drawn = rng.random() < 0.16
     manner = rng.choices(("filled", "edged", "stroked"), weights=(0.72, 0.16, 0.12))[0]
     outlines = []
     for thing, color in zip(scene.things, colors, strict=True):
-        points = _placed(thing, outline(thing.shape, rng), width, height)
+        points = placed(thing, outline(thing.shape, rng), width, height)
         if hand_drawn:
             points = _wobbled(points, thing.size * rng.uniform(0.01, 0.035), rng)
         _paint(
@@ -160,13 +160,13 @@ def draw(scene: Scene, rng: Random) -> tuple[Image.Image, list[list[Point]]]:
         )
         outlines.append(points)
     picture = canvas.resize((width, height), Image.Resampling.BOX) if scale > 1 else canvas
-    return _degraded(picture, rng), outlines
+    return degraded(picture, rng), outlines
 
 
 def _choose_colors(scene: Scene, rng: Random) -> tuple[list[RGB], RGB]:
     """One colour a thing, near a palette entry, and a ground on which all of them show."""
     colors = [
-        _jitter(
+        jitter(
             rng.choice(PALETTE[thing.color]),
             rng,
             7 if thing.color in ("black", "white", "gray") else 12,
@@ -175,24 +175,24 @@ def _choose_colors(scene: Scene, rng: Random) -> tuple[list[RGB], RGB]:
     ]
     contrast = 85.0
     while True:
-        ground = _sample_ground(scene.dark, rng)
+        ground = sample_ground(scene.dark, rng)
         if all(_distance(color, ground) > contrast for color in colors):
             return colors, ground
         contrast *= 0.985
 
 
-def _sample_ground(dark: bool, rng: Random) -> RGB:
+def sample_ground(dark: bool, rng: Random) -> RGB:
     low, high = (0, 95) if dark else (160, 255)
     level = rng.uniform(low, high) if rng.random() < 0.65 else rng.choice((low, high))
     tint = rng.choice((0.0, 0.0, 14.0, 28.0))
-    return _clip(tuple(level + rng.uniform(-tint, tint) for _ in range(3)))
+    return clip(tuple(level + rng.uniform(-tint, tint) for _ in range(3)))
 
 
-def _jitter(color: RGB, rng: Random, spread: float) -> RGB:
-    return _clip(tuple(channel + rng.uniform(-spread, spread) for channel in color))
+def jitter(color: RGB, rng: Random, spread: float) -> RGB:
+    return clip(tuple(channel + rng.uniform(-spread, spread) for channel in color))
 
 
-def _clip(channels: tuple[float, ...]) -> RGB:
+def clip(channels: tuple[float, ...]) -> RGB:
     red, green, blue = (max(0, min(255, round(channel))) for channel in channels)
     return red, green, blue
 
@@ -201,7 +201,7 @@ def _distance(a: RGB, b: RGB) -> float:
     return math.dist(a, b)
 
 
-def _ground(rng: Random, color: RGB, width: int, height: int) -> Image.Image:
+def ground_of(rng: Random, color: RGB, width: int, height: int) -> Image.Image:
     """A plain, noisy, shaded or blotchy ground."""
     kind = rng.choices(("plain", "noisy", "shaded", "blotchy"), weights=(0.5, 0.28, 0.12, 0.1))[0]
     if kind == "plain":
@@ -223,7 +223,7 @@ def _ground(rng: Random, color: RGB, width: int, height: int) -> Image.Image:
     return Image.fromarray(np.clip(np.asarray(color) + field, 0, 255).astype(np.uint8))
 
 
-def _placed(thing: Thing, points: list[Point], width: int, height: int) -> list[Point]:
+def placed(thing: Thing, points: list[Point], width: int, height: int) -> list[Point]:
     """Outline points as shares of the canvas."""
     unit = thing.size * min(width, height)
     return [(thing.x + x * unit / width, thing.y + y * unit / height) for x, y in points]
@@ -255,13 +255,13 @@ def _paint(
     pen.polygon(pixels, fill=color)
     if manner == "edged":
         edge = rng.choice(
-            ((0, 0, 0), (40, 40, 40), (255, 255, 255), _clip(tuple(c * 0.6 for c in color)))
+            ((0, 0, 0), (40, 40, 40), (255, 255, 255), clip(tuple(c * 0.6 for c in color)))
         )
         width = max(1, round(size * rng.uniform(0.015, 0.045)))
         pen.line([*pixels, *pixels[:2]], fill=edge, width=width, joint="curve")
 
 
-def _degraded(picture: Image.Image, rng: Random) -> Image.Image:
+def degraded(picture: Image.Image, rng: Random) -> Image.Image:
     """What pictures go through on their way: blur, sensor noise, a change of light, JPEG."""
     if rng.random() < 0.3:
         picture = picture.filter(

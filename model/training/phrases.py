@@ -47,6 +47,12 @@ DESCRIBE = (
     "(And|So|OK,|Now,) what (do you see|is there|is in it|is in the picture|does it show)(| now| here)?",
     "Tell me about (the|this) (picture|image|drawing|scene).",
     "What did I draw?",
+    f"(Describe|List|Name|Tell me about) (all |all of |each of |every one of ||)the (shapes|objects|things|figures|contents|elements)( of the {PICTURE}| in the {PICTURE}||)( with their colors| with their colours| and their colors| and colors||).",
+    f"(Name|List|Describe) (every|each) (shape|object|thing|figure)( you see| in the {PICTURE}| here||)( and its color| with its colour||).",
+    f"(What|Which) (shapes and colors|colors and shapes|shapes and colours|colored shapes|coloured shapes|objects) {SEE} {IN_PICTURE}?",
+    "(Describe|Explain) (it|this|that)( to me| for me| please||).",
+    f"What (all |) (is|can be found|do we have|have we got) (here|in it|in this {PICTURE}|on this {PICTURE})?",
+    f"(Could|Can|Would) you (tell me|say|list|explain|name) what (you see|is shown|is drawn|there is|you can see|it shows|is there)( in the {PICTURE}| in this {PICTURE}| here||)?",
     "What have I (drawn|sent you|uploaded|shared|given you)?",
     "What is everything (in|on) (the|this) (picture|image)?",
     "(Describe|List|Name) (everything|all|what is there|all you see|what you see|everything you see).",
@@ -65,6 +71,11 @@ COUNT = (
     f"(Count|Please count|Can you count|Could you count|Can you please count) (the |all |all the |the ){{what}} {IN_PICTURE}.",
     f"(What is|What's|Tell me|Give me|Say|I need) the (number|count|amount|total|total number) of {{what}} {IN_PICTURE}?",
     f"(Tell me|Say|Please tell me|Can you tell me|Could you tell me|Do you know|I want to know|I wonder) how many {{what}} (there are|you see|are there|you can see|are in the {PICTURE}|the {PICTURE} has|it has).",
+    f"How many {{what}} (are there|are there|do you see|can you see|does it show|do we have) (in total|in all|altogether|overall|all in all|all together|at all)( in the {PICTURE}||)?",
+    "(All in all|Overall|Altogether|Together), how many {what} (are there|do you see|are shown)?",
+    f"(What is|What's) the (total|count|overall number|exact number|sum) of (all |all the |) {{what}}( in the {PICTURE}| here||)?",
+    f"How many {{what}} has (the|this) {PICTURE}( got|)?",
+    "(Give me|Tell me|Make|I want) (a|the) (count|tally|number) of (the |all |all the |) {what}.",
     f"(In|On) (the|this) {PICTURE}, how many {{what}} (are there|do you see|are shown|can you count|exist)?",
     "(And|So|OK,|Now) how many {what}( are there| do you see|)?",
     "Number of {what}?",
@@ -79,6 +90,23 @@ ANY = (
     "possible", "certain", "several", "complete", "detached", "independent", "discrete",
     "recognizable", "noticeable",
 )  # fmt: skip
+# Counts without a noun: everything is meant.
+COUNT_ALL = (
+    "How many are (there|in it|here|in the picture|on it)( in total| in all| altogether||)?",
+    "How many (do|can) you (see|count|find|spot)?",
+    "What is the (total|count)?",
+    "(Count|Please count) (them|them all|everything|all of them|all)( for me||).",
+    "How many( in total| in all| altogether|)?",
+)
+# "How many shapes are red?", "How many of the shapes are stars?"
+COUNT_WHICH = (
+    f"How many (of the |of the |of all the |of these ||||) {THINGS} (are|are|are|look) {{property}}?",
+    f"How many (of the |||) {THINGS} (in|on) (the|this) {PICTURE} are {{property}}?",
+    f"How many {THINGS} are {{property}}( in the {PICTURE}| here| in this {PICTURE}||)?",
+    "How many are {property}?",
+    f"(Tell me|Say|Count) how many (of the |||) {THINGS} are {{property}}.",
+    f"(Count|Number) the {THINGS} that are {{property}}.",
+)
 COUNT_THEM = (
     "How many of (them|these|those) are {property}?",
     "And how many (of them |)are {property}?",
@@ -93,6 +121,13 @@ COLOR_OF = (
     f"(Tell me|Say|Can you tell me|Please tell me|Do you know|Can you say|Could you say) (what|which) {COLOR} {{it}} (is|has).",
     f"{{it}} is (what|which) {COLOR}?",
     "(What|How) is {it} colored?",
+    "How is {it} (coloured|painted|colored in)?",
+    f"(What|Which) {COLOR} (was|is) used for {{it}}?",
+    f"(What|Which) {COLOR} (was|is) {{it}} (drawn in|painted in|filled with|drawn with|painted with|made in|shown in)?",
+    "(What|Which) (hue|tone|shade|paint) (does {it} have|is {it})?",
+    f"(I'd like|I would like|I want|I need) to know (the {COLOR} of {{it}}|what {COLOR} {{it}} is|which {COLOR} {{it}} has).",
+    f"{{it}}(:|,) (what|which) {COLOR}( is it| does it have||)?",
+    f"(What|Which) {COLOR} (do you see on|would you call|do you think is|can you see for) {{it}}?",
     f"(And|So|Now|OK,) (what|which) {COLOR} is {{it}}?",
     f"(And|) the {COLOR} of {{it}}?",
     f"What is {{it}}'s {COLOR}?",
@@ -103,6 +138,9 @@ SHAPE_OF = (
     f"(What is|What's) the (shape|form) of {{it}}( in the {PICTURE}|||)?",
     f"What (is|kind of thing is|kind of object is) {{it}}( in the {PICTURE}|||)?",
     "What (shape|form) does {it} have?",
+    "(What|Which) (kind|type|sort) of (shape|figure|form|object) is {it}?",
+    "(What|Which) geometric (shape|form|figure) is {it}?",
+    "(What|Which) (shape|form) (was|is) (drawn|used|chosen) for {it}?",
     "(Tell me|Name|Say|Identify|Give me|Please name|Can you tell me|Do you know) the shape of {it}.",
     "(Tell me|Say|Can you tell me|Please tell me|Do you know) (what|which) (shape {it} is|{it} is|shape {it} has).",
     "{it} (is|has) (what|which) shape?",
@@ -117,6 +155,10 @@ WHICH_IS = (
     "(What|Which) of the (shapes|things|objects|figures) is {color}?",
     "(What|Which) (shape|thing|object) is (colored|painted|drawn in|filled with) {color}?",
     "What {color} (shape|thing|object) (is there|do you see|can you see|is in the picture)?",
+    "(What|Which) (shape|thing|object|figure|item) (is|was) (drawn|painted|colored|coloured|shown|filled|made) (in |){color}?",
+    "(What|Which) (shape|thing|object|figure) is {color} in (color|colour)?",
+    "(What|Which) (geometric|drawn) (shape|figure) is {color}?",
+    "What is {color} (here|in this picture|in this image|on the canvas|there)?",
 )
 EXISTS = (
     f"(Is|Is) there {{some}} {IN_PICTURE}?",
@@ -129,12 +171,30 @@ EXISTS = (
     "Is {some} (visible|there|present|drawn|shown|in it|here)?",
     "Can {some} be (seen|found)( here| in the picture|)?",
     "(Did I draw|Is it true that there is|Could there be|Does it have) {some}?",
+    "Is {some} (one of|part of) the (shapes|things|objects|figures)?",
+    "Is (one|any|some|at least one) of the (shapes|things|objects|figures) {some}?",
+    "Does {some} (appear|exist|occur|show up|come up)( here| in the picture| in this image| anywhere|)?",
+    "(Has|Have) (the|this) (picture|image|drawing|scene) got {some}?",
+    "(Do we have|Have we got|Is there anywhere|Is there perhaps|Is there also|Can one see|Will I find) {some}( here| in the picture||)?",
+    "Tell me if (there's|you see|you can see|it has|the picture has) {some}.",
+    "(Do|Can) you (see|find|spot|notice) {some} (anywhere|at all|in there|on the canvas)?",
+    "(I wonder|I want to know|Say|Check) (if|whether) there is {some}.",
+)
+# "Is any of the shapes red?"
+ANY_COLORED = (
+    "(Is|Are) (any|one|some) of the (shapes|things|objects|figures) {color}?",
+    "Is (any|some|one) (shape|thing|object|figure) {color}?",
+    "Is (anything|something) (in the picture|in this image|here|there|drawn in|that you see) {color}?",
+    "(Is|Was) (anything|something) (drawn|painted|colored|coloured) (in |){color}?",
+    "Does (the|this) (picture|image|drawing) (have|contain|show) (anything|something|any) {color}?",
 )
 EXISTS_PLURAL = (
     f"Are there (any ||any ){{some}} {IN_PICTURE}?",
     f"(Do|Can) you (see|find|spot) (any|) {{some}} {IN_PICTURE}?",
     "(Any|Are any) {some}( here| there| in the picture| present| visible||)?",
     "Does (the|this) (picture|image|drawing) (contain|have|show) (any |){some}?",
+    "Are (any|some) of the (shapes|things|objects|figures) {some}?",
+    "(Do|Can) you (see|find|notice) any {some} (here|anywhere|in this image|in the drawing)?",
 )
 IS_COLOR = (
     "Is {it} {color}( in the picture|||)?",
@@ -175,6 +235,12 @@ WHERE = (
     "{it}: where is it?",
     "(At|In) (which|what) (place|position|location) is {it}?",
     "{it} is where?",
+    f"(Which|What) (part|area|region|side|corner|place|section) (of the {PICTURE} |of it |)(is {{it}} in|holds {{it}}|contains {{it}}|does {{it}} lie in)?",
+    "Where (was {it} drawn|was {it} placed|has {it} been drawn|has {it} been put)?",
+    "Where (does {it} sit|does {it} lie|does {it} stand|do I see {it}|might {it} be)?",
+    f"Where in (the|this) {PICTURE} (is|lies|do you see|can I see) {{it}}?",
+    "(In|At|On) (which|what) (corner or area|spot|end|section|direction) is {it}?",
+    "(I'd like|I want) to know where {it} is.",
 )
 WHAT_AT = (
     f"What (is|'s) {{place}}( of the {PICTURE}|||)?",
@@ -184,6 +250,9 @@ WHAT_AT = (
     "(Describe|Name|Identify) the (shape|thing|object|figure|item) {place}.",
     "(And|So|Now) what (is|about) {place}?",
     "{place}, what (do you see|is there)?",
+    f"(What|Which) {THING} (can be found|is to be seen|do I see|is visible|appears|is shown|is placed|is positioned) {{place}}( of the {PICTURE}||)?",
+    f"What (appears|lies|sits|is visible|is placed|can I see|has been drawn|was drawn) {{place}}( of the {PICTURE}||)?",
+    "(Which|What) (shapes|things|objects) are {place}?",
 )
 ANYTHING_AT = (
     "Is (there |)(anything|something|a shape|an object) {place}( of the picture|||)?",
@@ -199,6 +268,18 @@ RELATION = (
     "{rel} {it}, what (do you see|is there)?",
     "(Name|List|Find) (the |all |everything |)(things|shapes|objects) {rel} {it}.",
     "What (can I|would I|do I) find {rel} {it}?",
+    "What (appears|was drawn|is visible|is positioned|is placed|is there to see|has been drawn|can I see|comes) {rel} {it}?",
+    f"(What|Which) {THING} (appears|can be seen|is located|is shown|is visible|is positioned|is there) {{rel}} {{it}}?",
+    "(What|Which) (shapes|things|objects|figures) (do you see|can you see|are there|lie|are drawn|are located) {rel} {it}?",
+    "What is (directly|just|right|somewhere|anywhere|immediately) {rel} {it}?",
+    "(I'd like|I want) to know what is {rel} {it}.",
+)
+ANYTHING_RELATED = (
+    "Is (there |)(anything|something|any shape|a shape|some shape|an object|any object) {rel} {it}( in the picture||)?",
+    "(Do|Can) you see (anything|something|any shape|any object) {rel} {it}?",
+    "(Anything|Something) {rel} {it}?",
+    "Is (anything|something|any shape) (drawn|located|placed|shown) {rel} {it}?",
+    "Are there (any |)(shapes|things|objects) {rel} {it}?",
 )
 IS_RELATION = (
     "Is {a} {rel} {b}( in the picture|||)?",
@@ -207,6 +288,11 @@ IS_RELATION = (
     "(Does|Is) {a} (lie|located|placed|sit|drawn|stand|positioned) {rel} {b}?",
     "(And|So) is {a} {rel} {b}?",
     "Tell me (if|whether) {a} is {rel} {b}.",
+    "(Can|Could) you (tell me|say|see|check) (if|whether) {a} is {rel} {b}?",
+    "Is {a} (located|placed|positioned|drawn|situated|standing|lying|somewhere|to be found|shown) {rel} {b}?",
+    "Does {a} (lie|sit|stand|appear|come) {rel} {b}?",
+    "(Can you see|Can you find|Do I see|Is it right that you see) {a} {rel} {b}?",
+    "Can {a} be (found|seen) {rel} {b}?",
 )
 RELATIVE = (
     "Where is {a} (relative to|compared to|compared with|in relation to|with respect to|as seen from) {b}?",
@@ -229,6 +315,11 @@ COLORS = (
     f"(What|Which) (colors|colours) (do|can) you see {IN_PICTURE}?",
     f"(What|Which) (colors|colours) (does|are in|are on) (the|this) {PICTURE} (have|contain|show|use|)?",
     "(And|So) (what|which) (colors|colours)?",
+    f"(What|Which) {COLOR} are (the|all the|these) (shapes|objects|things|figures)( in the {PICTURE}||)?",
+    f"(What|Which) (colors|colours) (appear|were used|can be seen|have been used|are shown|are visible|are found|can you find|can you make out) {IN_PICTURE}?",
+    f"(Name|List|Give me|Tell me|Show me) (all |all of |every one of ||)(the |the |)(colors|colours) (used|you see|that you see|of the shapes|that are used|of the objects|shown|you can see)( in the {PICTURE}||).",
+    "(Can|Could) you (name|list|tell me) (all |)(the |)(colors|colours)( in the picture| of the shapes| you see||)?",
+    "What are the (different |various |)(colors|colours)( in this image| of the objects| that you see||)?",
     "What are the (colors|colours)( of the shapes| of the things| in the picture| used||)?",
     "(Tell me|Say) (what|which) (colors|colours) (you see|there are|are there|are used).",
     "In (what|which) (colors|colours) are the (shapes|things|objects|figures)( drawn|)?",
@@ -255,104 +346,4 @@ SURE = (
     "Are you sure?",
     "(Really|Sure|Is that right|Is that correct|Are you certain)?",
     "Is that true?",
-)
-
-HELLO = (
-    "(Hi|Hey|Hello|Hi there|Hi you)",
-    "(Hello|Hi|Hey|Good morning|Good evening|Good afternoon|Hi there|Hello there|Greetings|Howdy|Hallo|Yo)(!|.| there!||!)",
-    "(Hello|Hi|Hey),? how are you( doing| today|)?",
-    "How are you( today| doing||)?",
-    "(Hello|Hi|Hey), (nice to meet you|my friend|LLaVA|model|computer|dear)!",
-    "Nice to meet you(!|.)",
-    "What's up?",
-)
-THANKS = (
-    "(Thanks|Thank you|Thank you very much|Thanks a lot|Great, thanks|Ok, thanks|Many thanks|Perfect, thank you|Thx|Cool, thanks|Thanks so much)(!|.||)",
-    "(Great|Good|Nice|Perfect|Well done|Very good|Awesome|Cool|Wonderful|Correct|That's right|Good job|Right|OK)(!|.|, thank you.|, thanks!| job!|)",
-    "(That was|That is|This is) (helpful|great|very helpful|good|correct|right|perfect)(!|.|, thank you!| )",
-)
-BYE = (
-    "(Bye|Goodbye|See you|Good night|See you later|Bye bye|That is all|Farewell|So long|Ciao)(!|.||)",
-)
-WHO = (
-    "(Who|What) are you(| exactly| really)?",
-    "What (is|'s) your name?",
-    "(Tell me|Say something) about yourself.",
-    "(What|Which) (model|kind of model|AI|kind of AI|LLaVA) (are you|is this|am I talking to|is running|do you use)?",
-    "(Are you|Is this) (a LLaVA|LLaVA|an AI|a robot|a bot|a model|ChatGPT|a language model|GPT-4|human|a person|a real LLaVA|a full LLaVA)?",
-    "(Introduce|Please introduce|Describe) yourself.",
-    "Who (made|built|trained|created) you?",
-    "(What am I|Who am I) (talking|chatting|speaking) (to|with)?",
-    "How (big|large|old|smart|small) are you?",
-)
-CAN = (
-    "What can you do( for me||)?",
-    "(How|With what) can you help( me|)?",
-    "What (are you able to do|do you know|can I ask|can I ask you|should I ask|kind of questions can I ask|are you good at|are your skills|do you understand|shapes do you know|colors do you know|can you see|can you recognize)?",
-    "(Help|Help me|Help!|Help me please|I need help).",
-    "What (questions|kind of pictures|shapes and colors) (do you understand|can you answer|do you know|can I use)?",
-    "(Which|What) (shapes|colors|colours) (do|can) you (know|recognize|understand)?",
-    "How (do|can) I use you?",
-    "How does this work?",
-)
-CANNOT = (
-    "What (can't you|can you not|are you not able to|are you unable to) do?",
-    "What (are your limits|are your limitations|don't you know|is beyond you|are your weaknesses|can you not see)?",
-    "(Can|Could|Do) you (read text|see photos|recognize people|understand photos|read|see people|describe photos|see animals|recognize faces|do math|write code|speak German|recognize cats)?",
-    "(Do|Can) you (understand|handle|work with) (photos|real photos|real pictures|text|videos|faces|people)?",
-)
-LOAD = (
-    "How (do|can|could) I (load|use|run|start|get|install|switch to) (a |the |)(full|bigger|real|better|larger|big|complete|other|another) (LLaVA|model|one)?",
-    "(Where|How) (can I get|do I find|to get|to load) (a |)(full|bigger|real|better|larger) (LLaVA|model)?",
-    "(Can|Could) (I|you) (load|use|switch to) (a |)(bigger|full|real|better|larger|another|different) (LLaVA|model)?",
-)
-BEYOND = (
-    "(What|Who|Where|When|Why|How) (is|was|are|were) (the |a |an |) {topic} ( of {topic}| in {topic}||)?",
-    "(Tell me|Write|Give me|Make|Compose|Can you write|Please write|Explain|Translate|Summarize) (a |an |the |me |about |something about |) (joke|story|poem|song|recipe|essay|letter|email|code|program|{topic}|{topic}|{topic})( about {topic}| for {topic}| in {topic}| to French||).",
-    "(Do|Can|Could|Will|Would|Should|Did) (you|I|we|they|he) (know|like|buy|cook|eat|play|drive|solve|read|speak|love|believe|help with|calculate|visit|remember) (the |my |a |) {topic}?",
-    "(Is|Are) there (a |an |any |some |) {topic} {where}?",
-    "What (kind|breed|brand|type|sort|style|species|make|model|name) of {topic} is (this|that|it|there)?",
-    "(What is|Who is|What are) (the |this |that |) (man|woman|person|people|dog|cat|girl|boy|child|{topic}) (doing|wearing|holding|eating|saying|looking at|thinking|feeling)?",
-    "(Read|Transcribe|Translate) (the |this |) (text|sign|words|letters|label|headline|number|{topic})( in the picture||).",
-    "How (old|tall|much|far|long|fast|expensive|heavy|deep|hot) (is|are|was) (the |this |a |) {topic}?",
-    "What is {number} (plus|times|minus|divided by|and|+|*) {number}?",
-    "(What|Which) (day|time|year|month|city|country|season|language|century) is (it|this|today|that)?",
-    "(Who|What) (won|wrote|invented|discovered|painted|built|killed|makes|causes|founded) (the |) {topic}?",
-    "(Why|How) (does|do|did|is|can|should) (the |a |an |) {topic} (work|exist|happen|fly|grow|move|die|sleep|change|matter)?",
-    "{topic}( {topic}| and {topic}||)(?|.|!||)",
-    "(I|We|My friend) (am|feel|was|like|want|need|hate|love) (a |the |to |) {topic}.",
-    "(What do you think|What's your opinion|Tell me) (about|of) (the |) {topic}?",
-    "(What emotion|What feeling|Which mood|Which artist|What style|What brand|Which country|What language) (does|is) (the |this |) (picture|image|{topic}) (show|from|have|in)?",
-    "(Can you|Please|Could you) (draw|generate|paint|create|edit|change|delete|download|open|search|play|sing) (me |) (a |an |the |) {topic}.",
-)
-_TOPICS = """
-    weather capital France president dog cat car house tree person man woman child city river mountain ocean computer
-    phone book movie music song history war peace science physics chemistry math algebra biology medicine doctor
-    hospital school teacher student university job work money bank stock market price food pizza bread cheese coffee
-    tea wine water milk apple banana fruit vegetable flower garden bird fish horse cow lion tiger elephant bicycle bus
-    train airplane airport ship boat bridge road street building tower castle church museum art painting sculpture
-    football soccer tennis basketball game chess player team sport Olympics king queen prince government law
-    election vote politics economy country Germany Italy Spain China Japan India America Africa Europe London Paris
-    Berlin Rome Tokyo moon sun planet Mars Jupiter universe galaxy atom electron light gravity energy temperature
-    winter summer spring autumn rain snow wind storm Python Java code software internet website email password
-    robot machine engine battery camera television radio newspaper magazine letter word sentence language English
-    German French Spanish grammar poem poet novel author Shakespeare Einstein Newton Napoleon Mozart Beethoven
-    birthday party wedding holiday Christmas family mother father brother sister friend love happiness fear dream
-    sleep health heart disease cancer virus vaccine brain blood bone hand face eye hair nose mouth teeth shirt shoes
-    hat dress jacket glasses watch ring table chair bed lamp window door kitchen bathroom sofa plate cup knife spoon
-    traffic sign license passport ticket hotel restaurant menu recipe cake chocolate sugar salt rice soup chicken
-    stop time year age number text logo brand flag map dinosaur dragon ghost magic philosophy religion god soul
-    life death future past nothing truth beauty justice freedom quantum neural network learning model data"""
-TOPICS = tuple(_TOPICS.split())
-SYSTEM_PROMPTS = (
-    "You are a helpful assistant.",
-    "Answer briefly.",
-    "Answer the questions.",
-    "You are a friendly assistant who talks about pictures.",
-    "You are a helpful language and vision assistant.",
-    "Be short and precise.",
-    "Answer in one sentence. Be polite.",
-    "You are an expert for pictures. Look closely before you answer.",
-    "Always answer truthfully.",
-    "You help children to learn shapes and colors.",
 )

@@ -18,12 +18,12 @@ from model.checkpoint import load_network
 from model.config import LlavaConfig
 from model.conversation import get_template
 from model.network import LlavaNetwork
-from model.training import curves, vision, vocabulary
+from model.training import curves, manners, vision, vocabulary
 from model.training.dataset import PATCH, SIDE, Pictures, render
-from model.training.dialogue import INSTRUCT_WEIGHTS, POLISH_WEIGHTS, WEIGHTS
+from model.training.dialogue.weights import INSTRUCT_WEIGHTS, POLISH_WEIGHTS, WEIGHTS
 from model.training.packing import Plan
 from model.training.run import Limits
-from model.training.stages import Features, Source, train_language, train_llava
+from model.training.stages import Features, Source, realign, train_language, train_llava
 from model.weights import stored_tensors
 
 # MLX allocates anew in every step; without these glibc gives the memory back each time.
@@ -58,9 +58,12 @@ class Recipe:
     """Sizes and lengths of every stage."""
 
     pictures: int = 64_000
+    featured: int = 64_000  # pictures that the stages after the tower see
     held: int = 320
     vision_steps: int = 7000
     refine_steps: int = 6000
+    heads_steps: int = 300  # with `--start` only
+    widen_steps: int = 6000
     language_steps: int = 1300
     align_steps: int = 150
     instruct_steps: int = 3000
@@ -71,6 +74,15 @@ class Recipe:
     limits: Limits = field(default_factory=Limits)
 
 
+# What `--start` takes: a checkpoint's tower is widened, then projector and language model follow it.
+AGAIN = Recipe(
+    pictures=48_000,
+    featured=24_000,
+    widen_steps=3000,
+    polish_steps=700,
+    polish_rates=(0.004, 7e-4),
+    limits=Limits(log_every=25, save_every=50),
+)
 CONFIG: dict[str, Any] = {
     "architectures": ["LlavaForConditionalGeneration"],
     "model_type": "llava",
@@ -118,16 +130,14 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
     first = render(folder / "pictures", recipe.pictures, 1_000_000)
     second = render(folder / "pictures2", recipe.pictures, 2_000_000)
     held = render(folder / "held", recipe.held, 5_000)
+    wide = _Wide.render(folder, recipe)
     network = LlavaNetwork(LlavaConfig.from_dict(CONFIG))
-    losses: dict[str, list[float]] = {}
-    losses["vision"], losses["vision-refine"] = vision.train(
-        folder,
-        network.vision_tower,
-        (first, second),
-        held,
-        (recipe.vision_steps, recipe.refine_steps),
-        recipe.limits,
+    phases = (
+        vision.Phase("vision", first, held, recipe.vision_steps, (0.012, 2e-3), lots=0),
+        vision.Phase("vision-refine", second, held, recipe.refine_steps, (0.006, 1e-3), lots=1),
+        wide.phase(recipe),
     )
+    losses = vision.train(folder, network.vision_tower, phases, recipe.limits)
     plan = Plan(length=recipe.length)
     source = Source(first, encoder, plan, WEIGHTS, recipe.half_batch)
     trial = Source(held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
@@ -135,7 +145,8 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
     losses["language"] = train_language(
         folder, lm, source, trial, recipe.language_steps, recipe.limits
     )
-    frozen = _Frozen(network, second, held, folder)
+    frozen = _Frozen(network, wide.featured, wide.held, folder)
+    trial = replace(trial, pictures=wide.held)
     source = replace(source, weights=INSTRUCT_WEIGHTS)
     for stage, steps, rates in (
         ("align", recipe.align_steps, (0.01, 3e-3)), ("instruct", recipe.instruct_steps, (0.01, 2e-3)),
@@ -146,22 +157,62 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
     return losses
 
 
-def polish(folder: Path, out: Path, start: Path, recipe: Recipe | None = None) -> list[float]:
-    """Repeat the last stage on a checkpoint of this recipe; its log goes on. Returns the losses."""
-    recipe = recipe or Recipe()
+def go_on(folder: Path, out: Path, start: Path, recipe: Recipe = AGAIN) -> dict[str, list[float]]:
+    """Widen a checkpoint of this recipe and polish it anew; its log goes on. Returns the losses."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "log.jsonl").exists():
         shutil.copy(start / "training.jsonl", folder / "log.jsonl")
     tokenizer = Tokenizer.from_file(str(start / "tokenizer.json"))
     network = load_network(LlavaConfig.from_dict(CONFIG), stored_tensors(start))
-    second = render(folder / "pictures2", recipe.pictures, 2_000_000)
-    held = render(folder / "held", recipe.held, 5_000)
+    wide = _Wide.render(folder, recipe)
+    heads = replace(
+        wide.phase(recipe),
+        stage="vision-heads",
+        steps=recipe.heads_steps,
+        rates=(0.006, 4e-3),
+        lots=3,
+    )
+    plain = render(folder / "held", recipe.held, 5_000)
+    before = Features(network.vision_tower, plain)
+    losses = vision.go_on(folder, network.vision_tower, heads, [wide.phase(recipe)], recipe.limits)
+    after = Features(network.vision_tower, plain)
+    realign(network.multi_modal_projector, before.values, after.values)
     plan, encoder = Plan(length=recipe.length), vocabulary.Encoder(tokenizer)
-    source = Source(second, encoder, plan, WEIGHTS, recipe.half_batch)
-    trial = Source(held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
-    losses = _Frozen(network, second, held, folder).polish(source, trial, recipe)
+    source = Source(wide.featured, encoder, plan, WEIGHTS, recipe.half_batch)
+    trial = Source(wide.held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
+    losses["polish"] = _Frozen(network, wide.featured, wide.held, folder).polish(
+        source, trial, recipe
+    )
     _finish(folder, out, network, tokenizer)
     return losses
+
+
+@dataclass(frozen=True, slots=True)
+class _Wide:
+    """Pictures of which half are drawn in many more manners; what comes after the tower sees these."""
+
+    pictures: Pictures
+    held: Pictures
+    featured: Pictures
+
+    @classmethod
+    def render(cls, folder: Path, recipe: Recipe) -> "_Wide":
+        return cls(
+            render(folder / "pictures3", recipe.pictures, 3_000_000, manners.draw),
+            render(folder / "held-wide", recipe.held, 6_000, manners.draw),
+            Pictures(folder / "pictures3", recipe.featured, 3_000_000),
+        )
+
+    def phase(self, recipe: Recipe) -> vision.Phase:
+        return vision.Phase(
+            "vision-widen",
+            self.pictures,
+            self.held,
+            recipe.widen_steps,
+            (0.006, 1e-3),
+            lots=2,
+            parts=2,
+        )
 
 
 class _Frozen:

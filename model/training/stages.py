@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from model.training import language
 from model.training.dataset import GRID, Pictures
-from model.training.dialogue import WEIGHTS
+from model.training.dialogue.weights import WEIGHTS
 from model.training.packing import VISUAL_TOKENS, Packed, Packer, Plan, visibility
 from model.training.run import Batch, Limits, Run, build_optimizer, initialise
 from model.training.scene import COLORS, SHAPES, Scene
@@ -147,13 +147,19 @@ class Features:
         if file is not None and file.exists():
             self.values = np.load(file, mmap_mode="r")
             return
-        parts = []
-        for mirror in (False, True):
-            for first in range(0, self.count, 64):
-                pixels = np.asarray(pictures.pixels[first : first + 64])
-                pixels = np.ascontiguousarray(pixels[:, :, ::-1]) if mirror else pixels
-                (states,) = tower(normalise(mx.array(pixels)), (-1,))
-                parts.append(np.asarray(states[:, 1:]).astype(np.float16))
+        streams = [mx.new_stream(mx.default_device()) for _ in range(2)]  # one a core
+        sides: list[list[NDArray[np.float16]]] = [[], []]
+        for first in range(0, self.count, 64):
+            pixels = np.asarray(pictures.pixels[first : first + 64])
+            states = []
+            for stream, values in zip(streams, (pixels, pixels[:, :, ::-1]), strict=True):
+                with mx.stream(stream):
+                    pixel_values = normalise(mx.array(np.ascontiguousarray(values)))
+                    states.append(tower(pixel_values, (-1,))[0])
+            mx.eval(states)
+            for side, each in zip(sides, states, strict=True):
+                side.append(np.asarray(each[:, 1:]).astype(np.float16))
+        parts = sides[0] + sides[1]
         self.values = np.concatenate(parts)
         if file is not None:
             np.save(file, self.values)
@@ -232,6 +238,19 @@ def _initialise_projector(projector: Any, features: Features) -> None:
         values = rng.normal(0, scale / np.sqrt(linear.weight.shape[1]), linear.weight.shape)
         linear.weight = mx.array(values.astype(np.float32))
         linear.bias = mx.zeros(linear.bias.shape)
+
+
+def realign(projector: Any, before: NDArray[Any], after: NDArray[Any]) -> None:
+    """Make the projector read a changed tower's features as it read those before, by least squares."""
+    old, new = (
+        values.reshape(-1, values.shape[-1]).astype(np.float64) for values in (before, after)
+    )
+    new = np.concatenate([new, np.ones((len(new), 1))], axis=1)
+    map_back = np.linalg.lstsq(new, old, rcond=None)[0]  # [D + 1, D]
+    first = projector.linear_1
+    weight = np.asarray(first.weight).astype(np.float64)
+    first.bias = first.bias + mx.array((weight @ map_back[-1]).astype(np.float32))
+    first.weight = mx.array((weight @ map_back[:-1].T).astype(np.float32))
 
 
 def _forever(make: Callable[[int], Batch], first: int) -> Iterator[list[Batch]]:

@@ -5,8 +5,8 @@ Every patch is compared with the phrases of all things there can be ("a red star
 of the same colour and another shape force it to look at shapes.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,38 +119,60 @@ def flipped(scene: Scene) -> Scene:
     return replace(scene, things=tuple(replace(t, x=1 - t.x) for t in scene.things))
 
 
-def batches(pictures: Pictures, size: int, first: int) -> Iterator[list[Batch]]:
+def batches(pictures: Pictures, size: int, first: int, parts: int = 1) -> Iterator[list[Batch]]:
     step = first
     while True:
         rng = np.random.default_rng(step)
         chosen = rng.integers(0, len(pictures), size)
-        rows, images = [], []
-        for index, mirror in zip(chosen, rng.random(size) < 0.5, strict=True):
-            scene = pictures.scene(int(index))
-            grids = [a[index].reshape(GRID, GRID) for a in (pictures.owners, pictures.middles)]
-            pixels = pictures.pixels[index]
-            if mirror:
-                scene, pixels, grids = flipped(scene), pixels[:, ::-1], [g[:, ::-1] for g in grids]
-            images.append(pixels)
-            rows.append(labels(scene, grids[0].ravel(), grids[1].ravel()))
-        batch = {
-            k: mx.array(
-                np.concatenate([r[k] for r in rows]),
-                dtype=mx.float32 if "weight" in k else mx.int32,
-            )
-            for k in rows[0]
-        }
-        yield [{"pixels": mx.array(np.stack(images)), **batch}]
+        mirrored = rng.random(size) < 0.5
+        share = size // parts
+        yield [
+            _batch(pictures, chosen[i : i + share], mirrored[i : i + share])
+            for i in range(0, size, share)
+        ]
         step += 1
 
 
-def train(
-    folder: Path, tower: VisionTower, pictures: tuple[Pictures, Pictures], held: Pictures,
-    steps: tuple[int, int], limits: Limits,
-) -> list[list[float]]:  # fmt: skip
-    """Train the tower, then refine it at half the rates on pictures that it has not seen.
+def _batch(
+    pictures: Pictures, chosen: np.ndarray[Any, Any], mirrored: np.ndarray[Any, Any]
+) -> Batch:
+    rows, images = [], []
+    for index, mirror in zip(chosen, mirrored, strict=True):
+        scene = pictures.scene(int(index))
+        grids = [a[index].reshape(GRID, GRID) for a in (pictures.owners, pictures.middles)]
+        pixels = pictures.pixels[index]
+        if mirror:
+            scene, pixels, grids = flipped(scene), pixels[:, ::-1], [g[:, ::-1] for g in grids]
+        images.append(pixels)
+        rows.append(labels(scene, grids[0].ravel(), grids[1].ravel()))
+    labelled = {
+        k: mx.array(
+            np.concatenate([r[k] for r in rows]), dtype=mx.float32 if "weight" in k else mx.int32
+        )
+        for k in rows[0]
+    }
+    return {"pixels": mx.array(np.stack(images)), **labelled}
 
-    Returns both phases' losses; the weights stay in `tower` and in `folder`.
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One stage of the tower's training; its pictures are drawn in the manner of `held`."""
+
+    stage: str
+    pictures: Pictures
+    held: Pictures
+    steps: int
+    rates: tuple[float, float]
+    lots: int  # each phase draws its own
+    parts: int = 1  # of a batch, each on a core of its own
+
+
+def train(
+    folder: Path, tower: VisionTower, phases: Sequence[Phase], limits: Limits
+) -> dict[str, list[float]]:
+    """Train the tower from nothing, one phase after the other.
+
+    Returns the phases' losses; the weights stay in `tower` and in `folder`.
     """
     model = VisionTrainer(tower)
     initialise(model, np.random.default_rng(0), len(tower.encoder.layers))
@@ -159,25 +181,35 @@ def train(
         [np.zeros((1, width), np.float32), sin_cos_positions(GRID, width) * SIN_COS_SCALE]
     )
     tower.embeddings.position_embedding.weight = mx.array(positions)
-    exact = fast.speed_up(tower)
-    losses = []
-    for number, (stage, rates) in enumerate(
-        (("vision", (0.012, 2e-3)), ("vision-refine", (0.006, 1e-3)))
-    ):
-        source = pictures[number]
-        run = Run(folder, stage, steps[number], limits)
-        train = run.train(
-            model, build_optimizer(steps[number], *rates), loss, partial(_batches_from, source, number),
-            evaluate=lambda: accuracy(model, held),
-        )  # fmt: skip
-        losses.append(train)
+    return {phase.stage: _phase(folder, model, phase, limits) for phase in phases}
+
+
+def go_on(
+    folder: Path, tower: VisionTower, heads: Phase, phases: Sequence[Phase], limits: Limits
+) -> dict[str, list[float]]:
+    """Train a finished tower further: a checkpoint has no phrases, so those are learnt anew first."""
+    model = VisionTrainer(tower)
+    learnt = tower.parameters()
+    initialise(model, np.random.default_rng(0), len(tower.encoder.layers))
+    tower.update(learnt)
+    tower.freeze()
+    losses = {heads.stage: _phase(folder, model, heads, limits)}
+    tower.unfreeze()
+    return losses | {phase.stage: _phase(folder, model, phase, limits) for phase in phases}
+
+
+def _phase(folder: Path, model: VisionTrainer, phase: Phase, limits: Limits) -> list[float]:
+    exact = fast.speed_up(model.tower)
+    losses = Run(folder, phase.stage, phase.steps, limits).train(
+        model, build_optimizer(phase.steps, *phase.rates), loss, partial(_batches_of, phase),
+        evaluate=lambda: accuracy(model, phase.held),
+    )  # fmt: skip
     exact()
     return losses
 
 
-def _batches_from(pictures: Pictures, phase: int, first: int) -> Iterator[list[Batch]]:
-    """Each phase draws its own lots."""
-    return batches(pictures, 32, first + phase * 10**6)
+def _batches_of(phase: Phase, first: int) -> Iterator[list[Batch]]:
+    return batches(phase.pictures, 32, first + phase.lots * 10**6, phase.parts)
 
 
 def accuracy(model: VisionTrainer, held: Pictures) -> dict[str, float]:

@@ -22,9 +22,10 @@ from tokenizers import (
 )
 
 from model.conversation import get_template
-from model.training import phrases
-from model.training.dialogue import WEIGHTS, Speaker
+from model.training.dialogue.speaker import Speaker
+from model.training.dialogue.weights import WEIGHTS
 from model.training.scene import sample_scene
+from model.training.talk_phrases import SYSTEM_PROMPTS
 
 UNK, BOS, EOS, IMAGE, PAD = "<unk>", "<s>", "</s>", "<image>", "<pad>"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
@@ -33,7 +34,7 @@ SIZE = 1536
 
 def corpus(turns: int = 60_000) -> Iterator[str]:
     """Sentences of the grammar, often enough for each word to become a token."""
-    yield from (get_template("v1").system, *phrases.SYSTEM_PROMPTS) * 300
+    yield from (get_template("v1").system, *SYSTEM_PROMPTS) * 300
     yield from ("USER: ", "ASSISTANT: ") * 2000
     rng = Random(0)
     for _ in range(turns // 12):

@@ -15,7 +15,8 @@ import model
 from model.evaluation.answering import greedy
 from model.evaluation.drawer import draw
 from model.evaluation.score import Talk, draw_questions
-from model.training.dialogue import WEIGHTS, Speaker, Turn
+from model.training.dialogue.speaker import Speaker, Turn
+from model.training.dialogue.weights import WEIGHTS
 from model.training.packing import Packer, Plan
 from model.training.scene import Scene, sample_scene
 from model.training.vocabulary import Encoder

@@ -1,11 +1,17 @@
 """Rules for answers: what they accept, and what they don't."""
 
+import re
+from random import Random
+
 import numpy as np
 import pytest
 
-from model.evaluation.drawer import COLORS, INSIDE, Drawing, Drawn, draw
+from model.evaluation.drawer import COLORS, INSIDE, Drawing, Drawn, draw, layout
 from model.evaluation.questions import KINDS, Asker, pairs, says_number, says_only
 from model.evaluation.score import draw_questions
+from model.training.dialogue.speaker import Speaker
+from model.training.dialogue.weights import POLISH_WEIGHTS
+from model.training.scene import sample_scene
 
 STAR, CIRCLE = Drawn("star", "red", 0.15, 0.2, 20), Drawn("circle", "blue", 0.85, 0.8, 20)
 DRAWING = Drawing(draw(np.random.default_rng(0)).picture, (STAR, CIRCLE))
@@ -98,3 +104,31 @@ def test_every_kind_of_question_comes_up():
         for q in draw_questions(np.random.default_rng(seed), draw(np.random.default_rng(seed)), 6)
     }
     assert kinds == set(KINDS)
+
+
+def pattern(text):
+    """A question without capitals, marks and the names that fill it."""
+    text = re.sub(r"[?.!,:]", " ", text.lower()).replace("colour", "color")
+    for words, letter in (
+        ("|".join(COLORS), "C"), (r"crosses|(?:" + "|".join(INSIDE) + ")s?", "S"), ("an?", "a"),
+        ("(?:top|bottom|center|upper|lower|middle)[ -](?:left|right|center|middle)(?: corner)?", "P"),
+    ):  # fmt: skip
+        text = re.sub(rf"\b(?:{words})\b", letter, text)
+    return " ".join(text.split())
+
+
+def test_training_never_asks_in_these_words():
+    scored = set()
+    for seed in range(400):
+        numbers = np.random.default_rng(seed)
+        things = layout(numbers, int(numbers.integers(1, 5)), 300, 300)
+        drawing = Drawing(DRAWING.picture, things)
+        scored |= {pattern(question.text) for question in draw_questions(numbers, drawing, 6)}
+    rng, trained = Random(0), set[str]()
+    for _ in range(3000):
+        speaker = Speaker(rng, POLISH_WEIGHTS)
+        for index in range(6):
+            turn = speaker.turn([] if index else [sample_scene(rng)])
+            trained.add(pattern(turn.question))
+    assert len(scored) > 100
+    assert not scored & trained

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from model.training.dialogue import WEIGHTS
+from model.training.dialogue.weights import WEIGHTS
 from model.training.packing import VISUAL_TOKENS, Packer, Plan, visibility
 from model.training.scene import sample_scene
 from model.training.vocabulary import Encoder, build

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from model.training.pocket import Recipe, polish, train
+from model.training.pocket import Recipe, go_on, train
 from model.training.run import Limits
 
-STAGES = ("vision", "vision-refine", "language", "align", "instruct", "polish")
+STAGES = ("vision", "vision-refine", "vision-widen", "language", "align", "instruct", "polish")
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pocket")
     recipe = Recipe(
-        pictures=256, held=16, vision_steps=80, refine_steps=40, language_steps=60, align_steps=30,
+        pictures=256, held=16, vision_steps=80, refine_steps=40, heads_steps=20, widen_steps=40, language_steps=60, align_steps=30,
         instruct_steps=30, polish_steps=30, half_batch=2, length=224, limits=Limits(log_every=10, save_every=20),
     )  # fmt: skip
     return folder, recipe, train(folder, folder / "out", recipe)
@@ -49,12 +49,17 @@ def test_a_checkpoint_can_be_trained_on_and_its_log_goes_on(trained, tmp_path):
     folder, recipe, _ = trained
     start = folder / "out"
     before = (start / "training.jsonl").read_text()
-    losses = polish(tmp_path, tmp_path / "out", start, replace(recipe, polish_steps=20))
-    assert len(losses) == 2
+    losses = go_on(
+        tmp_path, tmp_path / "out", start, replace(recipe, widen_steps=20, polish_steps=20)
+    )
+    assert {stage: len(each) for stage, each in losses.items()} == {
+        "vision-heads": 2, "vision-widen": 2, "polish": 2,
+    }  # fmt: skip
+    assert losses["vision-heads"][-1] < losses["vision-heads"][0]
     assert (tmp_path / "out" / "model.safetensors").read_bytes() != (
         start / "model.safetensors"
     ).read_bytes()
     log = (tmp_path / "out" / "training.jsonl").read_text()
     assert log.startswith(before)
     stages = [json.loads(line)["stage"] for line in log.removeprefix(before).splitlines()]
-    assert set(stages) == {"polish", "export"}
+    assert set(stages) == {"vision-heads", "vision-widen", "polish", "export"}

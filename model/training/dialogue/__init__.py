@@ -1,0 +1,1 @@
+"""Conversations about scenes: questions from the grammar, answers from what was drawn."""

@@ -1,0 +1,19 @@
+"""What is said of two things holds."""
+
+from tests.model.training.dialogue.asking import turns
+
+
+def test_relations_hold():
+    for turn in turns("is_relation"):
+        assert "red star is " in turn.answer or "blue circle is " in turn.answer
+        left_of = turn.answer.split(" is ")[1]
+        first = "star" in turn.answer.split(" is ")[0]
+        assert left_of.startswith(("left", "above") if first else ("right", "below"))
+
+
+def test_whether_anything_is_there_is_answered_with_what_it_is():
+    for turn in turns("anything_related"):
+        assert turn.answer.startswith(("Yes, a ", "No, nothing is "))
+        if turn.answer.startswith("Yes"):
+            star = turn.answer.startswith("Yes, a red star")
+            assert ("left of" in turn.answer or "above" in turn.answer) == star
