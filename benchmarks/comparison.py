@@ -1,8 +1,9 @@
 """From what programs answered to tables: each case's ratio, round by round, against its bar."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
+from benchmarks import work
 from benchmarks.engine import BARE, COPIES, OURS, PARTS, Answer, Measured
 from benchmarks.figures import Bar, Figure, number, table
 from benchmarks.peers.environments import LLAMA_F32, PEERS, TRANSFORMERS, VLM, VLM_OPENBLAS, Peer
@@ -11,6 +12,7 @@ Runs = Sequence[float | None]
 Case = tuple[str, Runs, Bar | None]
 
 _EIGHT = "decode step, 8 chats"
+_TOKENS = work.CHATS * work.LONG_ANSWER  # of all answers together
 
 
 def figures(measured: Measured) -> list[Figure]:
@@ -109,6 +111,7 @@ def where(measured: Measured) -> str:
     rows = []
     for do, title in (
         ("first", "first token"),
+        ("follow", "second question"),
         ("step", "decode step, one chat"),
         ("cost", _EIGHT),
     ):
@@ -116,6 +119,43 @@ def where(measured: Measured) -> str:
         for name in answers[0] if answers else ():
             rows.append((title, name, number(median(one[name] for one in answers))))
     return table(("of", "what", "ms"), rows)
+
+
+def floors(measured: Measured) -> str:
+    """What the products alone take, which no engine on this BLAS does without, beside all of it."""
+
+    def part(do: str, *names: str) -> Runs:
+        return measured.each(PARTS, do, lambda answer: sum(answer[name] for name in names))
+
+    def ours(do: str, take: Callable[[Answer], float]) -> Runs:
+        return measured.each(OURS, do, take)
+
+    first = part("first", "the tower's products alone", "the prefill's products alone")
+    eight = _added(first, part("cost", "its products alone"))
+    cases: list[tuple[str, Runs, Runs]] = [
+        ("(a) cold first token", first, ours("cold", lambda one: 1000 * one["first"])),
+        (
+            "(c) follow-up",
+            part("follow", "its products alone"),
+            ours("talk", lambda one: 1000 * _follow(one)),
+        ),
+        (
+            "(f) a token, one chat",
+            part("step", "products of the layers", "product with the vocabulary"),
+            ours("first", lambda one: 1000 / one["speed"]),
+        ),
+        (
+            "(g) 8 with pictures, until all have all",
+            eight,
+            ours("chats_with_pictures", lambda one: 1000 * _TOKENS / one["speed"]),
+        ),
+    ]
+    rows = []
+    for name, floor, taken in cases:
+        if _known(floor) and _known(taken):
+            share = _known(_ratio(taken, floor))
+            rows.append((name, _median(floor), _median(taken), number(median(share))))
+    return table(("case", "products alone, ms", "ours, ms", "ours / products"), rows)
 
 
 def agreement(measured: Measured) -> str:
@@ -148,6 +188,15 @@ def _flat(answer: Answer) -> float:
 def _ratio(ours: Runs, theirs: Runs) -> Runs:
     pairs = zip(ours, theirs, strict=True)
     return [None if one is None or other is None else one / other for one, other in pairs]
+
+
+def _added(first: Runs, step: Runs) -> Runs:
+    """Eight prompts, then the steps of eight answers, in milliseconds."""
+    pairs = zip(first, step, strict=True)
+    return [
+        None if one is None or other is None else work.CHATS * one + work.LONG_ANSWER * other
+        for one, other in pairs
+    ]
 
 
 def _share(whole: Runs, part: Runs) -> Runs:

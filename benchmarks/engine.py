@@ -214,6 +214,7 @@ def _only_ours(bench: Bench, number: int) -> None:
     bench.ask(COPIES, "copy", number, dict)
     bench.ask(PARTS, "cost", number, lambda: {"count": work.CHATS})
     bench.ask(PARTS, "first", number, lambda: {"picture": bench.picture()})
+    bench.ask(PARTS, "follow", number, dict)
     bench.ask(PARTS, "step", number, dict)
 
 

@@ -59,9 +59,27 @@ class Parts:
         return {
             "image processor": _ms(lambda: llava.image_processor(image)),
             "vision tower and projector": _ms(lambda: mx.eval(network.encode_pictures(pixels))),
-            "its products alone": _ms(lambda: _multiply(self._vision_weights(), 257)),
-            "prefill": _ms(lambda: self._prefill(embeddings)),
-            "its products alone, in chunks of 256": _ms(lambda: self._multiply_chunks(len(ids))),
+            "the tower's products alone": _ms(lambda: _multiply(self._vision_weights(), 257)),
+            "prefill": _ms(lambda: self._prefill(embeddings, [])),
+            "the prefill's products alone": _ms(lambda: self._read_products(len(ids))),
+        }
+
+    def follow(self) -> Answer:
+        """(c): milliseconds of reading a second question, and of its products."""
+        llava = self._llava
+        ids = llava.tokenizer.encode_rendered(f"{work.END}USER: {work.question(1)} ASSISTANT:")
+        embeddings = llava.network.embed(mx.array(ids))
+        before = mx.random.normal((work.PROMPT, embeddings.shape[1]))
+        mx.eval(embeddings, before)
+
+        def question() -> float:
+            cache = _new_cache(llava)
+            self._prefill(before, cache)
+            return _ms(lambda: self._prefill(embeddings, cache), 1)
+
+        return {
+            "prefill": median(question() for _ in range(BLOCKS)),
+            "its products alone": _ms(lambda: self._read_products(len(ids))),
         }
 
     def step(self) -> Answer:
@@ -94,20 +112,27 @@ class Parts:
         for _ in range(BLOCKS):
             engine_times.append(_ms(lambda: _repeat(scheduler.step), 1) / STEPS)
             bare_times.append(_ms(lambda: _repeat(bare.step), 1) / STEPS)
-        return {"engine": median(engine_times), "bare": median(bare_times)}
+        layers, head = self._text_weights()
+        return {
+            "engine": median(engine_times),
+            "bare": median(bare_times),
+            "its products alone": _ms(lambda: _multiply([*layers, head], count)),
+        }
 
-    def _prefill(self, embeddings: mx.array) -> None:
-        cache = _new_cache(self._llava)
-        prefill = Prefill(self._llava.network, embeddings, cache)
+    def _prefill(self, embeddings: mx.array, cache: list[KVCache]) -> None:
+        """Read `[T, D]` behind what is in `cache`, or from the beginning."""
+        prefill = Prefill(self._llava.network, embeddings, cache or _new_cache(self._llava))
         while prefill.logits is None:
             prefill.step()
         mx.eval(prefill.logits)
 
-    def _multiply_chunks(self, tokens: int) -> None:
-        layers, head = self._text_weights()
-        for start in range(0, tokens, 256):
-            _multiply(layers, min(256, tokens - start))
-        _multiply([head], 1)
+    def _read_products(self, tokens: int) -> None:
+        """What reading multiplies: of the last block only keys and values, but for one position."""
+        decoder = self._llava.network.language_model
+        *blocks, last = decoder.model.layers
+        kept = [last.self_attn.k_proj.weight, last.self_attn.v_proj.weight]
+        _multiply([*_matrices(blocks), *kept], tokens)
+        _multiply([*_matrices(last), decoder.lm_head.weight], 1)
 
     def _text_weights(self) -> tuple[list[mx.array], mx.array]:
         decoder = self._llava.network.language_model

@@ -37,6 +37,11 @@ NOTES = f"""\
 - 8 chats decode: tokens a second while all eight write. With pictures: from sending all to the end.
 """
 
+FLOORS = """\
+How near that is to the floor: the products of the same shapes, called alone. Beside them stand
+elementwise functions and softmax, which MLX computes on one core, norms, and copies.
+"""
+
 PAGE = """\
 Just before, by what `python -m benchmarks page` does: the program as a process, its page in
 Chromium on the same cores, times by the page's own clock from Enter to the text in the page.
@@ -59,6 +64,8 @@ def markdown(measured: Measured, page: Sequence[Figure] = ()) -> str:
         comparison.agreement(measured),
         "## Where our time goes",
         comparison.where(measured),
+        FLOORS,
+        comparison.floors(measured),
         _missing(measured),
         _page(page),
     ]
