@@ -6,6 +6,7 @@ it runs on the thread that calls it.
 Letters: B rows, T tokens, D text width, V vocabulary, P visual tokens of a picture.
 """
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +68,7 @@ class Row:
 
     `written` counts the answer's tokens so far, `last` among them: its next draw goes on there.
     With a `lookup` or a `draft` of all tokens until `last`, several may come in one step while it
-    is alone; the lookup is asked first, for its guesses cost nothing.
+    is alone; the lookup is asked first, for its guesses cost nothing. It ends with `most` tokens.
     """
 
     cache: Cache
@@ -76,7 +77,13 @@ class Row:
     sampler: Sampler = GREEDY
     lookup: PromptLookup | None = None
     draft: Draft | None = None
+    most: float = math.inf
     fresh: bool = field(default=True, init=False)  # nothing of it has gone in yet
+
+    @property
+    def ends(self) -> bool:
+        """Whether the next token that goes out is its last."""
+        return not self.fresh and self.written + 1 >= self.most
 
 
 class Decoder:
@@ -110,7 +117,12 @@ class Decoder:
                 member.cache = []  # it is in the common one now
 
     def step(self) -> list[tuple[Row, int]]:
-        """Each row's next tokens; a row that has just joined has none yet."""
+        """Each row's next tokens; a row that has just joined has none yet.
+
+        Nothing is computed where all rows end with what goes out now.
+        """
+        if all(row.ends for row in self.rows):
+            return self._hand_out(self._next)
         guess = next(self._guesses(), None)
         return self._write() if guess is None else self._check(*guess)
 
@@ -158,7 +170,10 @@ class Decoder:
         places = [row.written + (not row.fresh) for row in self.rows]
         self._next = draw(logits, samplers, places, self._allowed).astype(mx.int32)  # [B]
         mx.async_eval(self._next)
-        tokens: Any = inputs.tolist()  # waits for the step before only
+        return self._hand_out(inputs)  # waits for the step before only
+
+    def _hand_out(self, drawn: mx.array) -> list[tuple[Row, int]]:
+        tokens: Any = drawn.tolist()
         written = zip(self.rows, tokens, strict=True)
         return [(row, token) for row, token in written if _goes_out(row, token)]
 

@@ -53,8 +53,8 @@ GREEDY = Sampler()
 def draw(
     logits: mx.array, samplers: Sequence[Sampler], places: Sequence[int], allowed: mx.array
 ) -> mx.array:
-    """The next tokens `[B]` for logits `[B, V]`; never one that `allowed` `[V]` says no to."""
-    logits = mx.where(allowed, logits, -mx.inf)
+    """The next tokens `[B]` for logits `[B, V]`; never one that `allowed_tokens` says no to."""
+    logits = logits + allowed.astype(logits.dtype)
     if all(sampler.greedy for sampler in samplers):
         return mx.argmax(logits, axis=-1)
     rows = [
@@ -71,7 +71,7 @@ def draw_one(logits: mx.array, sampler: Sampler, place: int, allowed: mx.array) 
 
 
 def allowed_tokens(size: int, known: int, *refused: int) -> mx.array:
-    """Which of `size` logits may be drawn: those of `known` tokens that aren't `refused`.
+    """What is added to `size` logits so that none is drawn but `known` tokens not `refused`.
 
     Embedding tables are padded beyond the tokenizer's vocabulary, and an image's id is no word.
     """
@@ -79,8 +79,9 @@ def allowed_tokens(size: int, known: int, *refused: int) -> mx.array:
     allowed = ids < known
     for token in refused:
         allowed = allowed & (ids != token)
-    mx.eval(allowed)
-    return allowed
+    added = mx.where(allowed, 0.0, -mx.inf)  # a third of the time that choosing takes at each token
+    mx.eval(added)
+    return added
 
 
 def _mix(seed: int, place: int) -> int:

@@ -162,6 +162,7 @@ class Scheduler:
             self._keep(sequence, reader.cache)
         else:
             row = Row(reader.cache, token, place + 1, sequence.sampler)
+            row.most = sequence.limits.most
             row.lookup, row.draft = self._lookup(sequence), self._draft(sequence)
             self._writers[row] = sequence
             self._decoder.add(row)

@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-import mlx.core as mx
-
 from model import Llava
 from model.evaluation.score import Answer, Said
 from model.generation import generate
 from model.prompt import expand
+from model.sampling import allowed_tokens
 
 MOST_TOKENS = 96
 
 
 def greedy(llava: Llava) -> Answer:
     """A function from a conversation, its last message the user's, to the model's answer."""
-    tokens = mx.arange(llava.config.text["vocab_size"])
-    allowed = (tokens < llava.tokenizer.vocab_size) & (tokens != llava.config.image_token_index)
+    size = llava.config.text["vocab_size"]
+    allowed = allowed_tokens(size, llava.tokenizer.vocab_size, llava.config.image_token_index)
 
     def answer(said: Sequence[Said]) -> str:
         messages = [_message(s) for s in said]

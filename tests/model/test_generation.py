@@ -240,6 +240,33 @@ def test_the_same_seed_answers_the_same_beside_another_of_that_seed(llama: Llava
     assert first[:8] == second[:8] == cold(llama, prompt(13, 7), count=8, sampler=sampler)
 
 
+@pytest.mark.parametrize("beside", [0, 1])
+def test_nothing_is_computed_for_a_token_beyond_the_last(
+    llama: LlavaNetwork, beside: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = prompt(17, 6)
+    rows = [start(llama, one) for one in (ids, prompt(18, 9))[: 1 + beside]]
+    decoder = Decoder(llama, ALLOWED)
+    for row in rows:
+        row.most = 5
+        decoder.add(row)
+    expected, whole, steps = cold(llama, ids, count=5), LlavaNetwork.__call__, 0
+
+    def counted(*given: Any, **named: Any) -> mx.array:
+        nonlocal steps
+        steps += 1
+        return whole(*given, **named)
+
+    monkeypatch.setattr(LlavaNetwork, "__call__", counted)
+    said = [rows[0].last]
+    while len(said) < 5:
+        said += [token for row, token in decoder.step() if row is rows[0]]
+    assert said == expected
+    assert steps == 4  # the first token came from reading
+    decoder.remove(rows)
+    assert {layer.offset for layer in rows[0].cache} == {len(ids) + 4}
+
+
 def test_ids_beyond_the_vocabulary_and_the_image_are_never_written(llama: LlavaNetwork) -> None:
     wild = Sampler(2.0, seed=1)
     written = set(generate(llama, prompt(14, 5), [], ALLOWED, sampler=wild, most=300))

@@ -80,7 +80,7 @@ def test_a_row_draws_the_same_alone_and_beside_others() -> None:
 
 def test_tokens_that_are_not_allowed_are_never_drawn() -> None:
     allowed = allowed_tokens(5, 4, 2)
-    assert allowed.tolist() == [True, True, False, True, False]
+    assert allowed.tolist() == [0, 0, -np.inf, 0, -np.inf]
     row = logits(0.01, 0.02, 0.4, 0.02, 0.55)
     for sampler in (GREEDY, Sampler(2.0, seed=1), Sampler(2.0, 0.9, seed=1)):
         seen = {draw_one(row, sampler, place, allowed) for place in range(60)}
