@@ -48,8 +48,9 @@ class Parts:
         """(a): milliseconds of what happens until the first token, each alone."""
         llava, network = self._llava, self._llava.network
         image = Image.open(picture).convert("RGB")
-        pixels = mx.array(llava.image_processor(image))[None]
-        visual = network.encode_pictures(pixels)[0]
+        view = llava.config.views([(image.height, image.width)])[0]
+        tiles = llava.image_processor.tiles(image, view)
+        visual = llava.encode_tiles(tiles, view)
         prompt = llava.tokenizer.encode_rendered(work.render([], work.question(0)))
         mark = llava.config.image_token_index
         place = prompt.index(mark)
@@ -58,10 +59,10 @@ class Parts:
         mx.eval(visual, embeddings)
         return {
             "image processor": _ms(lambda: llava.image_processor(image)),
-            "vision tower and projector": _ms(lambda: mx.eval(network.encode_pictures(pixels))),
+            "vision tower and projector": _ms(lambda: llava.encode_tiles(tiles, view)),
             "its products alone": _ms(lambda: _multiply(self._vision_weights(), 257)),
             "prefill": _ms(lambda: self._prefill(embeddings)),
-            "its products alone, in chunks of 256": _ms(lambda: self._multiply_chunks(len(ids))),
+            "its products alone, of all layers": _ms(lambda: self._multiply_text(len(ids))),
         }
 
     def step(self) -> Answer:
@@ -103,10 +104,9 @@ class Parts:
             prefill.step()
         mx.eval(prefill.logits)
 
-    def _multiply_chunks(self, tokens: int) -> None:
+    def _multiply_text(self, tokens: int) -> None:
         layers, head = self._text_weights()
-        for start in range(0, tokens, 256):
-            _multiply(layers, min(256, tokens - start))
+        _multiply(layers, tokens)
         _multiply([head], 1)
 
     def _text_weights(self) -> tuple[list[mx.array], mx.array]:
