@@ -48,8 +48,9 @@ class Parts:
         """(a): milliseconds of what happens until the first token, each alone."""
         llava, network = self._llava, self._llava.network
         image = Image.open(picture).convert("RGB")
-        pixels = mx.array(llava.image_processor(image))[None]
-        visual = network.encode_pictures(pixels)[0]
+        view = llava.config.views([(image.height, image.width)])[0]
+        tiles = llava.image_processor.tiles(image, view)
+        visual = llava.encode_tiles(tiles, view)
         prompt = llava.tokenizer.encode_rendered(work.render([], work.question(0)))
         mark = llava.config.image_token_index
         place = prompt.index(mark)
@@ -58,7 +59,7 @@ class Parts:
         mx.eval(visual, embeddings)
         return {
             "image processor": _ms(lambda: llava.image_processor(image)),
-            "vision tower and projector": _ms(lambda: mx.eval(network.encode_pictures(pixels))),
+            "vision tower and projector": _ms(lambda: llava.encode_tiles(tiles, view)),
             "the tower's products alone": _ms(lambda: _multiply(self._vision_weights(), 257)),
             "prefill": _ms(lambda: self._prefill(embeddings, [])),
             "the prefill's products alone": _ms(lambda: self._read_products(len(ids))),
