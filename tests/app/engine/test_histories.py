@@ -268,7 +268,7 @@ async def test_every_answer_is_that_of_a_cold_run_alone(case: Case) -> None:
     answered = [(request, sequence) for request, sequence in history.asked if sequence.finished]
     assert len(answered) > case.questions // 2
     assert any(sequence.retried for _, sequence in answered)
-    assert len([sequence for sequence in history.ahead if sequence.finished]) > 3
+    assert len([sequence for sequence in history.ahead if sequence.finished]) > 1
     assert history.scheduler.caches.prefixes.hits > case.questions // 3
     for request, sequence in answered:
         events = [event async for event in sequence.outbox.events()]

@@ -56,7 +56,7 @@ def test_a_model_is_listed_pulled_by_its_name_and_removed(hub: HubServer, tmp_pa
 
 
 def test_a_stopped_pull_says_that_it_goes_on(hub: HubServer, tmp_path: Path) -> None:
-    hub.pace = 50_000
+    hub.pace = 20_000
     process = model(hub, tmp_path, "pull", "bakllava")
     while not list(tmp_path.rglob("*.incomplete")):
         assert process.poll() is None
