@@ -264,7 +264,7 @@ async def test_every_answer_is_that_of_a_cold_run_alone(case: Case) -> None:
             history.check_prefixes()
     history.end()
     assert history.waited > 10
-    assert len([one for _, one in history.asked if one.unseen_messages]) > 3
+    assert len([one for _, one in history.asked if one.unseen_messages]) > 1
     answered = [(request, sequence) for request, sequence in history.asked if sequence.finished]
     assert len(answered) > case.questions // 2
     assert any(sequence.retried for _, sequence in answered)
