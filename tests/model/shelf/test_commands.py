@@ -55,8 +55,17 @@ def test_a_model_is_listed_pulled_by_its_name_and_removed(hub: HubServer, tmp_pa
     assert done(model(hub, tmp_path, "remove", "bakllava"))[0] == 1
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell starts what runs in its background deaf to Ctrl-C, and so are its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_stopped_pull_says_that_it_goes_on(hub: HubServer, tmp_path: Path) -> None:
-    hub.pace = 20_000
+    hub.pace = 50_000
     process = model(hub, tmp_path, "pull", "bakllava")
     while not list(tmp_path.rglob("*.incomplete")):
         assert process.poll() is None
