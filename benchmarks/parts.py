@@ -15,7 +15,7 @@ import model  # loads OpenBLAS before MLX
 
 # isort: split
 import mlx.core as mx
-from mlx.utils import tree_flatten
+from mlx import nn
 from mlx_lm.models.cache import BatchKVCache, KVCache
 from PIL import Image
 
@@ -25,6 +25,7 @@ from app.messages import ChatRequest, Message, Sampling
 from benchmarks import work
 from benchmarks.surroundings import versions
 from benchmarks.worker import Answer, serve
+from model.devices import in_bulk
 from model.generation import Prefill
 from model.llava import Llava
 
@@ -60,7 +61,7 @@ class Parts:
         return {
             "image processor": _ms(lambda: llava.image_processor(image)),
             "vision tower and projector": _ms(lambda: llava.encode_tiles(tiles, view)),
-            "the tower's products alone": _ms(lambda: _multiply(self._vision_weights(), 257)),
+            "the tower's products alone": _ms(lambda: _multiply(self._vision_layers(), 257)),
             "prefill": _ms(lambda: self._prefill(embeddings, [])),
             "the prefill's products alone": _ms(lambda: self._read_products(len(ids))),
         }
@@ -85,7 +86,7 @@ class Parts:
 
     def step(self) -> Answer:
         """(f): milliseconds of a decode step of one row, and of its products."""
-        layers, head = self._text_weights()
+        layers, head = self._text_layers()
         cache = _new_cache(self._llava)
         ids = mx.zeros((1, 298), mx.int32)
         mx.eval(self._llava.network(ids, cache=cache))
@@ -113,7 +114,7 @@ class Parts:
         for _ in range(BLOCKS):
             engine_times.append(_ms(lambda: _repeat(scheduler.step), 1) / STEPS)
             bare_times.append(_ms(lambda: _repeat(bare.step), 1) / STEPS)
-        layers, head = self._text_weights()
+        layers, head = self._text_layers()
         return {
             "engine": median(engine_times),
             "bare": median(bare_times),
@@ -131,18 +132,17 @@ class Parts:
         """What reading multiplies: of the last block only keys and values, but for one position."""
         decoder = self._llava.network.language_model
         *blocks, last = decoder.model.layers
-        kept = [last.self_attn.k_proj.weight, last.self_attn.v_proj.weight]
-        _multiply([*_matrices(blocks), *kept], tokens)
-        _multiply([*_matrices(last), decoder.lm_head.weight], 1)
+        kept = [last.self_attn.k_proj, last.self_attn.v_proj]
+        _multiply([*_linears(*blocks), *kept], tokens)
+        _multiply([*_linears(last), decoder.lm_head], 1)
 
-    def _text_weights(self) -> tuple[list[mx.array], mx.array]:
+    def _text_layers(self) -> tuple[list[nn.Linear], nn.Linear]:
         decoder = self._llava.network.language_model
-        return _matrices(decoder.model.layers), decoder.lm_head.weight
+        return _linears(*decoder.model.layers), decoder.lm_head
 
-    def _vision_weights(self) -> list[mx.array]:
+    def _vision_layers(self) -> list[nn.Linear]:
         network = self._llava.network
-        found = _matrices(network.vision_tower)
-        return found + _matrices(network.multi_modal_projector)
+        return _linears(network.vision_tower, network.multi_modal_projector)
 
 
 class _Bare:
@@ -170,17 +170,15 @@ def _new_cache(llava: Llava) -> list[KVCache]:
     return [KVCache() for _ in llava.network.language_model.layers]
 
 
-def _matrices(module: Any) -> list[mx.array]:
-    """All matrices of a network's part, but embeddings, which are looked up."""
-    if isinstance(module, list):
-        return [matrix for one in module for matrix in _matrices(one)]
-    leaves: Any = tree_flatten(module.parameters())
-    return [leaf for name, leaf in leaves if leaf.ndim == 2 and "embed" not in name]
+def _linears(*parts: nn.Module) -> list[nn.Linear]:
+    return [layer for part in parts for layer in part.modules() if isinstance(layer, nn.Linear)]
 
 
-def _multiply(weights: Sequence[mx.array], rows: int) -> None:
-    inputs = {weight.shape[1]: mx.ones((rows, weight.shape[1])) for weight in weights}
-    mx.eval([inputs[weight.shape[1]] @ weight.T for weight in weights])
+def _multiply(layers: Sequence[nn.Linear], rows: int) -> None:
+    """The products of `layers` with that many rows, as our engine calls them."""
+    inputs = {width: mx.ones((rows, width)) for width in {one.weight.shape[1] for one in layers}}
+    with in_bulk():
+        mx.eval([layer(inputs[layer.weight.shape[1]]) for layer in layers])
 
 
 def _repeat(step: Callable[[], None]) -> None:

@@ -38,8 +38,8 @@ NOTES = f"""\
 """
 
 FLOORS = """\
-How near that is to the floor: the products of the same shapes, called alone. Beside them stand
-elementwise functions and softmax, which MLX computes on one core, norms, and copies.
+How near that is to the floor: the products of the same layers, called alone as our engine calls
+them. Beside them stand elementwise functions and softmax, on one core, norms, and copies.
 """
 
 PAGE = """\
