@@ -48,8 +48,9 @@ class Drawn(NamedTuple):
     """What an action draws: the state for `static/js/chat.js`, and the settings where they change.
 
     Of the state's keys only those that are there are drawn: thread, live, chats (HTML),
-    conversation, title, busy, notice, sent. `view` is the number the page gave this action: an
-    answer that comes later than that of the next action is not drawn.
+    conversation, title, busy, notice, and the token of the message that was sent or refused. `view`
+    is the number the page gave this action: an answer that comes later than that of the next
+    action is not drawn.
     """
 
     state: dict[str, Any]
@@ -234,14 +235,13 @@ class Desk:
     async def complain(self, owner: str, words: Words, notice: str) -> Drawn:
         """Say what went wrong, above the composer."""
         busy = self._answers.get(owner, words.shown) is not None
-        return Drawn({"view": words.view, "busy": busy, "notice": notice})
+        return Drawn({"view": words.view, "busy": busy, "notice": notice, "refused": words.token})
 
     async def _answer(
         self, owner: str, words: Words, conversation: str, kept: Coroutine[Any, Any, str]
     ) -> Drawn:
         """Begin the answer to the message that `kept` stores; one at a time in a conversation."""
         try:
-            sent = words.text("token")
             with self._answers.reserve(owner, conversation) as answer:
                 message = await kept
                 self._answers.begin(
@@ -249,7 +249,7 @@ class Desk:
                 )
         finally:
             kept.close()
-        return await self._draw(owner, words, conversation, sent=sent)
+        return await self._draw(owner, words, conversation, sent=words.token)
 
     async def _draw(
         self,

@@ -49,9 +49,11 @@ def build_page(
                 _drawn("live")
             with gr.Column(elem_id="dock"):
                 composer = _composer()
-        news = _html("", "news", html_template="", js_on_load=NEWS)
+        news, sent = (
+            _html("", name, html_template="", js_on_load=NEWS) for name in ("news", "sent")
+        )
         shelf = _html("", "shelf-news", html_template="", js_on_load=SHELF_NEWS)
-        _wire(desk, composer, news, _panel())
+        _wire(desk, composer, news, sent, _panel())
         _html(parts.SCRIM, "scrim")
         timer = _watch_model(page, desk, model)
         composer.shelf(desk.choose, None, [shelf, model, timer], queue=False, **MANNERS)
@@ -123,19 +125,24 @@ def _panel() -> list[gr.components.Component]:
 
 
 def _wire(
-    desk: Desk, composer: gr.HTML, news: gr.HTML, knobs: list[gr.components.Component]
+    desk: Desk,
+    composer: gr.HTML,
+    news: gr.HTML,
+    sent: gr.HTML,
+    knobs: list[gr.components.Component],
 ) -> None:
     """Connect each event of the composer's script with what it does.
 
     `follow` streams, and any number of pages may follow at once: the controller's line alone
-    decides who is answered. Every other action takes its place.
+    decides who is answered. Every other action takes its place. What `send` answers has a piece of
+    its own: of two answers at once in one piece, Gradio hands only the newer to the script.
     """
     follow = composer.follow(desk.follow, None, news, concurrency_limit=None, **MANNERS)
     for name, takes_knobs in ACTIONS.items():
         getattr(composer, name)(
             getattr(desk, name),
             knobs if takes_knobs else None,
-            [composer, *knobs],
+            [sent if name == "send" else composer, *knobs],
             queue=False,
             cancels=[follow],
             **MANNERS,

@@ -44,6 +44,12 @@ class Words:
         value = self._data.get("conversation")
         return value if isinstance(value, str) else None
 
+    @property
+    def token(self) -> str:
+        """What tells the message that is sent from others; the page needs it back in any case."""
+        value = self._data.get("token")
+        return value if isinstance(value, str) else ""
+
     def flag(self, key: str) -> bool:
         """Whether something is switched on."""
         return self._data.get(key) is True

@@ -25,7 +25,7 @@ class Chat {
     this.drawn = 0; // number of the last action that was drawn
     this.ahead = ""; // the pictures that the server was told to look at already, and for which chat
     this.composer = new Composer(element, {
-      onSend: (message) => this.act("send", message),
+      onSend: () => this.sender(),
       onPictures: () => this.readAhead(),
     });
     this.scroll = new Scroll(document.querySelector("#scroller"), element.querySelector(".to-end"));
@@ -37,11 +37,21 @@ class Chat {
   // Every event tells which conversation is shown, and what the list of chats is searched for.
   act(name, data) {
     const query = document.querySelector(".search input").value;
-    if (!["follow", "search", "ahead"].includes(name)) {
+    if (!["follow", "search", "ahead"].includes(name) && data?.view !== 0) {
       this.view += 1;
       this.composer.notice("");
     }
     this.trigger(name, { conversation: this.conversation, query, view: this.view, all: this.all, ...data });
+  }
+
+  // What sends a message to the chat that is shown now, also when its pictures arrive only after
+  // one has gone on to another.
+  sender() {
+    const { conversation } = this;
+    return (message) => {
+      const left = conversation !== this.conversation;
+      this.act("send", { ...message, conversation, ...(left && { view: 0 }) });
+    };
   }
 
   frameActions() {
@@ -82,7 +92,11 @@ class Chat {
   update(state) {
     // That a message was taken holds, wherever one has gone since.
     const taken = Boolean(state.sent) && this.composer.settle(state.sent);
-    if (state.view < this.view) return this.repair();
+    if (state.view < this.view) {
+      if (taken) this.act("search"); // the list that was drawn may be without it
+      else if (state.refused) this.composer.refuse(state.notice);
+      return this.repair();
+    }
     this.drawn = state.view;
     keepFocus(() => this.composer.focus());
     for (const part of ["thread", "live", "chats"]) {

@@ -97,9 +97,10 @@ export class Composer {
     const token = crypto.randomUUID?.() ?? String(Math.random());
     this.sending = { token, text: this.text.value };
     this.changed();
+    const send = this.onSend();
     const pictures = await this.pictures.send();
     if (!pictures) return this.release();
-    this.onSend({ text: this.sending.text, pictures, token });
+    send({ text: this.sending.text, pictures, token });
     setTimeout(() => {
       if (this.sending?.token === token) this.refuse("The server did not answer. Send it again.");
     }, ANSWER_WITHIN);

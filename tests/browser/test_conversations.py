@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.chat import Chat, picture
 from tests.browser.conftest import OpenChat
@@ -65,9 +65,45 @@ def test_a_chat_left_at_once_after_sending_has_the_message_and_the_composer_is_f
     chat.page.keyboard.press("Control+k")
     expect(chat.chats.filter(has_text="sent and left")).to_have_count(1)
     expect(chat.box).to_have_value("")
+    expect(chat.page.locator(".empty")).to_be_visible()
     chat.ask("the next chat")
     expect(chat.answered(1)).to_have_text("the next chat")
     expect(chat.questions).to_have_count(1)
+
+
+def leave_while_a_picture_is_on_its_way(chat: Chat) -> Route:
+    """Send a picture, which is held up, and go to a new chat."""
+    held: list[Route] = []
+    chat.page.route("**/pictures", lambda route: held.append(route))
+    chat.ask("first")
+    chat.answered(1)
+    chat.attach(picture())
+    chat.box.fill("look at this")
+    chat.box.press("Enter")
+    chat.page.keyboard.press("Control+k")
+    expect(chat.page.locator(".empty")).to_be_visible()
+    return held[0]
+
+
+def test_a_message_goes_to_the_chat_in_which_it_was_sent_though_one_has_left(chat: Chat) -> None:
+    leave_while_a_picture_is_on_its_way(chat).continue_()
+    expect(chat.box).to_have_value("")
+    expect(chat.thumbnails).to_have_count(0)
+    expect(chat.page.locator(".empty")).to_be_visible()
+    chat.chats.first.locator("a").click()
+    expect(chat.answered(2)).to_have_text("[picture 120x90] look at this")
+
+
+def test_what_is_refused_after_one_has_left_is_said_and_kept(chat: Chat) -> None:
+    picture_on_its_way = leave_while_a_picture_is_on_its_way(chat)
+    count = chat.chats.count()
+    chat.chats.first.get_by_label("Delete").click()
+    chat.page.get_by_role("button", name="Delete", exact=True).last.click()
+    expect(chat.chats).to_have_count(count - 1)
+    picture_on_its_way.continue_()
+    expect(chat.notice).to_contain_text("exist")
+    expect(chat.box).to_have_value("look at this")
+    expect(chat.thumbnails).to_have_count(1)
 
 
 def test_two_tabs_at_once_do_not_mix(chat: Chat) -> None:
