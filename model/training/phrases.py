@@ -241,6 +241,11 @@ WHERE = (
     f"Where in (the|this) {PICTURE} (is|lies|do you see|can I see) {{it}}?",
     "(In|At|On) (which|what) (corner or area|spot|end|section|direction) is {it}?",
     "(I'd like|I want) to know where {it} is.",
+    "Where (did I|did you|have I|did somebody) (put|place|set|leave|paint|position) {it}?",
+    "(In|At|On) (which|what) (place|part|area|corner|region|position|location|side) (did I|have I|did somebody) (put|place|draw|set|paint|leave) {it}?",
+    "(Which|What) (spot|place|position|corner) (did I choose for|did I give|belongs to|is taken by|holds|has) {it}?",
+    "(In|At) (which|what) spot (is|was|lies|sits|do you see|can you see|can I find) {it}( drawn||)?",
+    "{it} (was put|was placed|has been put|was drawn|is drawn) (where|in which place|at which spot)?",
 )
 WHAT_AT = (
     f"What (is|'s) {{place}}( of the {PICTURE}|||)?",
@@ -253,6 +258,8 @@ WHAT_AT = (
     f"(What|Which) {THING} (can be found|is to be seen|do I see|is visible|appears|is shown|is placed|is positioned) {{place}}( of the {PICTURE}||)?",
     f"What (appears|lies|sits|is visible|is placed|can I see|has been drawn|was drawn) {{place}}( of the {PICTURE}||)?",
     "(Which|What) (shapes|things|objects) are {place}?",
+    "What (did I|have I|did somebody) (put|set|paint|leave) {place}?",
+    "(Which|What) (thing|shape|object) (did I|have I) (put|place|draw|paint) {place}?",
 )
 ANYTHING_AT = (
     "Is (there |)(anything|something|a shape|an object) {place}( of the picture|||)?",
@@ -273,6 +280,9 @@ RELATION = (
     "(What|Which) (shapes|things|objects|figures) (do you see|can you see|are there|lie|are drawn|are located) {rel} {it}?",
     "What is (directly|just|right|somewhere|anywhere|immediately) {rel} {it}?",
     "(I'd like|I want) to know what is {rel} {it}.",
+    "What (did I|have I|did somebody) (put|place|set|paint|leave) {rel} {it}?",
+    "(Which|What) (things|shapes|objects|thing|shape|object) (did I|have I|did somebody) (put|place|set|paint|leave) {rel} {it}?",
+    "(In this picture|Here|Now look|Take another look|From what you see), what is {rel} {it}?",
 )
 ANYTHING_RELATED = (
     "Is (there |)(anything|something|any shape|a shape|some shape|an object|any object) {rel} {it}( in the picture||)?",

@@ -23,7 +23,7 @@ from model.training.dataset import PATCH, SIDE, Pictures, render
 from model.training.dialogue.weights import INSTRUCT_WEIGHTS, POLISH_WEIGHTS, WEIGHTS
 from model.training.packing import Plan
 from model.training.run import Limits
-from model.training.stages import Features, Source, realign, train_language, train_llava
+from model.training.stages import Features, Source, train_language, train_llava
 from model.weights import stored_tensors
 
 # MLX allocates anew in every step; without these glibc gives the memory back each time.
@@ -62,7 +62,6 @@ class Recipe:
     held: int = 320
     vision_steps: int = 7000
     refine_steps: int = 6000
-    heads_steps: int = 300  # with `--start` only
     widen_steps: int = 6000
     language_steps: int = 1300
     align_steps: int = 150
@@ -74,12 +73,11 @@ class Recipe:
     limits: Limits = field(default_factory=Limits)
 
 
-# What `--start` takes: a checkpoint's tower is widened, then projector and language model follow it.
+# What `--start` takes: the polish alone, on new pictures.
 AGAIN = Recipe(
-    pictures=48_000,
-    featured=24_000,
-    widen_steps=3000,
-    polish_steps=700,
+    pictures=32_000,
+    featured=32_000,
+    polish_steps=2000,
     polish_rates=(0.004, 7e-4),
     limits=Limits(log_every=25, save_every=50),
 )
@@ -158,31 +156,18 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
 
 
 def go_on(folder: Path, out: Path, start: Path, recipe: Recipe = AGAIN) -> dict[str, list[float]]:
-    """Widen a checkpoint of this recipe and polish it anew; its log goes on. Returns the losses."""
+    """Polish a checkpoint of this recipe on new pictures; its log goes on. Returns the losses."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "log.jsonl").exists():
         shutil.copy(start / "training.jsonl", folder / "log.jsonl")
     tokenizer = Tokenizer.from_file(str(start / "tokenizer.json"))
     network = load_network(LlavaConfig.from_dict(CONFIG), stored_tensors(start))
-    wide = _Wide.render(folder, recipe)
-    heads = replace(
-        wide.phase(recipe),
-        stage="vision-heads",
-        steps=recipe.heads_steps,
-        rates=(0.006, 4e-3),
-        lots=3,
-    )
-    plain = render(folder / "held", recipe.held, 5_000)
-    before = Features(network.vision_tower, plain)
-    losses = vision.go_on(folder, network.vision_tower, heads, [wide.phase(recipe)], recipe.limits)
-    after = Features(network.vision_tower, plain)
-    realign(network.multi_modal_projector, before.values, after.values)
     plan, encoder = Plan(length=recipe.length), vocabulary.Encoder(tokenizer)
+    wide = _Wide.render(folder, recipe, 4_000_000)
     source = Source(wide.featured, encoder, plan, WEIGHTS, recipe.half_batch)
     trial = Source(wide.held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
-    losses["polish"] = _Frozen(network, wide.featured, wide.held, folder).polish(
-        source, trial, recipe
-    )
+    frozen = _Frozen(network, wide.featured, wide.held, folder)
+    losses = {"polish": frozen.polish(source, trial, recipe, 2 * 10**8)}
     _finish(folder, out, network, tokenizer)
     return losses
 
@@ -196,11 +181,11 @@ class _Wide:
     featured: Pictures
 
     @classmethod
-    def render(cls, folder: Path, recipe: Recipe) -> "_Wide":
+    def render(cls, folder: Path, recipe: Recipe, first_seed: int = 3_000_000) -> "_Wide":
         return cls(
-            render(folder / "pictures3", recipe.pictures, 3_000_000, manners.draw),
+            render(folder / "pictures3", recipe.pictures, first_seed, manners.draw),
             render(folder / "held-wide", recipe.held, 6_000, manners.draw),
-            Pictures(folder / "pictures3", recipe.featured, 3_000_000),
+            Pictures(folder / "pictures3", recipe.featured, first_seed),
         )
 
     def phase(self, recipe: Recipe) -> vision.Phase:
@@ -250,10 +235,12 @@ class _Frozen:
             limits,
         )
 
-    def polish(self, source: Source, trial: Source, recipe: Recipe) -> list[float]:
+    def polish(
+        self, source: Source, trial: Source, recipe: Recipe, first_seed: int = 10**8
+    ) -> list[float]:
         """The last stage: new conversations, mostly of what is hard, oftener with two pictures."""
         plan = replace(source.plan, second_picture=0.3)
-        source = replace(source, weights=POLISH_WEIGHTS, plan=plan, first_seed=10**8)
+        source = replace(source, weights=POLISH_WEIGHTS, plan=plan, first_seed=first_seed)
         steps, rates = recipe.polish_steps, recipe.polish_rates
         return self.train("polish", source, trial, steps, rates, recipe.limits)
 

@@ -240,19 +240,6 @@ def _initialise_projector(projector: Any, features: Features) -> None:
         linear.bias = mx.zeros(linear.bias.shape)
 
 
-def realign(projector: Any, before: NDArray[Any], after: NDArray[Any]) -> None:
-    """Make the projector read a changed tower's features as it read those before, by least squares."""
-    old, new = (
-        values.reshape(-1, values.shape[-1]).astype(np.float64) for values in (before, after)
-    )
-    new = np.concatenate([new, np.ones((len(new), 1))], axis=1)
-    map_back = np.linalg.lstsq(new, old, rcond=None)[0]  # [D + 1, D]
-    first = projector.linear_1
-    weight = np.asarray(first.weight).astype(np.float64)
-    first.bias = first.bias + mx.array((weight @ map_back[-1]).astype(np.float32))
-    first.weight = mx.array((weight @ map_back[:-1].T).astype(np.float32))
-
-
 def _forever(make: Callable[[int], Batch], first: int) -> Iterator[list[Batch]]:
     """Batches in two halves (`Source.size` is a half's), one for each core."""
     while True:

@@ -96,6 +96,8 @@ BEYOND = (
     "(Write|Tell me|Sing|Compose|Recommend|Invent|Give me|Make up) (me |) (a |an |some |) (poem|joke|song|story|book|film|recipe|riddle|fairy tale|letter|code|python)( please| now||)(.||!)",
     "(Solve|Calculate|Compute|What is|What's) {number} (+|-|*|/|x|times|plus|minus) {number}( =||)(?|.|)",
     "(What's|What is) the (weather|time|date|news|score|price|temperature)( like|)( today| tomorrow| now| in {topic}||)?",
+    "Why (is|are) (the |a |) {topic} (green|white|black|red|yellow|pink|brown|gray|blue|dark|round|so big|so loud|cold|warm)?",
+    "(Have you got|Do you own|Do you have|Did you have|Is it) (a |an |any |some |) {topic}( for me| with you||)?",
     "(Can you|Please|Could you) (draw|generate|paint|create|edit|change|delete|download|open|search|play|sing) (me |) (a |an |the |) {topic}.",
 )
 _TOPICS = """

@@ -184,20 +184,6 @@ def train(
     return {phase.stage: _phase(folder, model, phase, limits) for phase in phases}
 
 
-def go_on(
-    folder: Path, tower: VisionTower, heads: Phase, phases: Sequence[Phase], limits: Limits
-) -> dict[str, list[float]]:
-    """Train a finished tower further: a checkpoint has no phrases, so those are learnt anew first."""
-    model = VisionTrainer(tower)
-    learnt = tower.parameters()
-    initialise(model, np.random.default_rng(0), len(tower.encoder.layers))
-    tower.update(learnt)
-    tower.freeze()
-    losses = {heads.stage: _phase(folder, model, heads, limits)}
-    tower.unfreeze()
-    return losses | {phase.stage: _phase(folder, model, phase, limits) for phase in phases}
-
-
 def _phase(folder: Path, model: VisionTrainer, phase: Phase, limits: Limits) -> list[float]:
     exact = fast.speed_up(model.tower)
     losses = Run(folder, phase.stage, phase.steps, limits).train(

@@ -14,7 +14,7 @@ INSTRUCT_WEIGHTS = WEIGHTS | {
 }  # fmt: skip
 # Comparing two places comes last of all: the polish is mostly that.
 POLISH_WEIGHTS = INSTRUCT_WEIGHTS | {
-    "describe": 12, "count": 12, "color_of": 6, "shape_of": 5, "which_is": 4, "where": 8, "what_at": 8,
-    "relation": 24, "anything_related": 3, "is_relation": 14, "relative": 6, "which_further": 6, "hello": 2, "thanks": 1.5, "bye": 1,
+    "describe": 12, "count": 12, "color_of": 6, "shape_of": 5, "which_is": 4, "where": 13, "what_at": 10,
+    "relation": 28, "anything_related": 3, "is_relation": 14, "relative": 6, "which_further": 6, "hello": 2, "thanks": 1.5, "bye": 1,
     "who": 1.2, "can": 1.2, "cannot": 0.8, "load": 0.6, "beyond": 5,
 }  # fmt: skip
