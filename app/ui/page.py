@@ -50,7 +50,7 @@ def build_page(
             with gr.Column(elem_id="dock"):
                 composer = _composer()
         news, sent = (
-            _html("", name, html_template="", js_on_load=NEWS) for name in ("news", "sent")
+            _html("", name, html_template="", js_on_load=NEWS) for name in ("news", "sent-news")
         )
         shelf = _html("", "shelf-news", html_template="", js_on_load=SHELF_NEWS)
         _wire(desk, composer, news, sent, _panel())

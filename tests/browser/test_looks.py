@@ -133,6 +133,21 @@ def test_the_sidebar_stays_as_it_was_left(chat: Chat) -> None:
     expect(chat.page.locator("#rail")).to_be_visible()
 
 
+def test_chats_messages_and_settings_stand_side_by_side(chat: Chat) -> None:
+    chat.page.get_by_label("Settings", exact=True).click()
+    expect(chat.page.get_by_label("System prompt")).to_be_visible()
+    boxes = [chat.page.locator(side).bounding_box() for side in ("#rail", "#stage", "#panel")]
+    ends = 0.0
+    for box in boxes:
+        assert box is not None
+        assert (box["x"], box["y"]) == (ends, 0)
+        ends += box["width"]
+    viewport = chat.page.viewport_size
+    assert viewport is not None
+    assert [box and box["height"] for box in boxes] == [viewport["height"]] * 3
+    assert ends == viewport["width"]
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"color_scheme": "dark"}, PHONE, PHONE | {"color_scheme": "dark"}],
