@@ -12,7 +12,7 @@ COPY model model
 RUN .venv/bin/python -c "import model"
 
 FROM python:3.13-slim-trixie
-RUN useradd --system --uid 10001 --create-home chat \
+RUN useradd --uid 10001 --create-home chat \
     && install --directory --owner=chat --mode=700 /data
 WORKDIR /srv
 COPY --from=environment /srv/.venv .venv
