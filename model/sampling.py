@@ -43,8 +43,8 @@ class Sampler:
         likely = mx.softmax(falling, axis=-1)
         before = mx.cumsum(likely, axis=-1) - likely  # the mass ahead of each, 0 for the first
         least = mx.where(before < self.top_p, falling, mx.inf).min(axis=-1, keepdims=True)
-        # Over the vocabulary in its own order, not by rank: there one number finds the same token for
-        # models that nearly agree, so a draft model is likely to draw the same.
+        # Over the vocabulary in its own order, not by rank: there one random number finds the same
+        # token for models that nearly agree, so a draft model is likely to draw the same.
         return mx.random.categorical(mx.where(logits >= least, logits, -mx.inf), key=key)
 
 
