@@ -16,6 +16,7 @@ from playwright.sync_api import (
     BrowserContext,
     Request,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -24,10 +25,14 @@ from tests.browser.chat import Chat
 from tests.browser.server import echoing
 
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+PATIENCE = 20_000  # ms that what is expected may take: a machine may have others to serve
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 
 NewContext = Callable[..., BrowserContext]
 OpenChat = Callable[..., Chat]
+
+
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,12 +11,12 @@ from playwright.sync_api import Locator, expect
 from tests.app.engine.model_thread import write_speaker
 from tests.app.running import Running, start
 from tests.browser.chat import Chat
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import PATIENCE, NewContext
 from tests.browser.test_looks import PHONE, hurdles
 from tests.hub_server import HubServer
 
 BAK = "llava-hf/bakLlava-v1-hf"
-SLOW = 60_000  # ms: a model is loaded meanwhile, and the machine may have others to serve
+SLOW = 60_000  # ms: a model is loaded meanwhile
 LARGER = {"hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4}
 
 
@@ -25,7 +25,7 @@ def patience() -> Iterator[None]:
     """What is expected may take the time of a loading to come true."""
     expect.set_options(timeout=SLOW)
     yield
-    expect.set_options(timeout=5_000)  # Playwright's own
+    expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture
