@@ -32,12 +32,7 @@ def what_at(memory: Memory, scene: Scene) -> Said | None:
         return None
     if memory.rng.random() < 0.25:
         return _what_side(memory, scene)
-    row, column = memory.rng.choice(ROWS), memory.rng.choice(COLUMNS)
-    if memory.rng.random() < 0.8:
-        row, column = _cell(memory.rng.choice(scene.things))
-    here = [t for t in scene.things if _cell(t) == (row, column)]
-    place = "center" if row == column else f"{row} {column}"
-    memory.it = here[0] if len(here) == 1 else None
+    row, column, here, place = _one_of_nine(memory, scene, taken=0.8)
     question = memory.ask(P.WHAT_AT, place=_spoken(memory, row, column))
     if not here:
         return question, f"Nothing is {at_place(place)}."
@@ -73,12 +68,7 @@ def _what_side(memory: Memory, scene: Scene) -> Said | None:
 def anything_at(memory: Memory, scene: Scene) -> Said | None:
     if not all(clearly_placed(t) for t in scene.things):
         return None
-    row, column = memory.rng.choice(ROWS), memory.rng.choice(COLUMNS)
-    if memory.rng.random() < 0.5:
-        row, column = _cell(memory.rng.choice(scene.things))
-    here = [t for t in scene.things if _cell(t) == (row, column)]
-    place = "center" if row == column else f"{row} {column}"
-    memory.it = here[0] if len(here) == 1 else None
+    row, column, here, place = _one_of_nine(memory, scene, taken=0.5)
     question = memory.ask(P.ANYTHING_AT, place=_spoken(memory, row, column))
     if not here:
         return question, f"No, nothing is {at_place(place)}."
@@ -86,6 +76,18 @@ def anything_at(memory: Memory, scene: Scene) -> Said | None:
         question,
         f"Yes, {enumeration(here)} {'is' if len(here) == 1 else 'are'} {at_place(place)}.",
     )
+
+
+def _one_of_nine(
+    memory: Memory, scene: Scene, *, taken: float
+) -> tuple[str, str, list[Thing], str]:
+    """Row, column, what is there and the place's name; in a share `taken`, something surely is."""
+    row, column = memory.rng.choice(ROWS), memory.rng.choice(COLUMNS)
+    if memory.rng.random() < taken:
+        row, column = _cell(memory.rng.choice(scene.things))
+    here = [t for t in scene.things if _cell(t) == (row, column)]
+    memory.it = here[0] if len(here) == 1 else None
+    return row, column, here, "center" if row == column else f"{row} {column}"
 
 
 def _spoken(memory: Memory, row: str, column: str) -> str:

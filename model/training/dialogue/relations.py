@@ -63,14 +63,10 @@ def _related(memory: Memory, scene: Scene) -> tuple[str, str, str] | None:
 
 
 def is_relation(memory: Memory, scene: Scene) -> Said | None:
-    two = _two(memory, scene)
-    if two is None:
+    compared = _compared(memory, scene)
+    if compared is None:
         return None
-    a, name_a, b, name_b = two
-    rel = memory.rng.choice(tuple(RELATIONS))
-    offset = _offset(a, b, rel)
-    if abs(offset) < GAP:
-        return None
+    a, name_a, b, name_b, rel, offset = compared
     memory.it = a
     truth = rel if offset > 0 else OPPOSITE[rel]
     question = memory.ask(P.IS_RELATION, a=name_a, b=name_b, rel=memory.rng.choice(RELATIONS[rel]))
@@ -99,14 +95,10 @@ def relative(memory: Memory, scene: Scene) -> Said | None:
 
 
 def which_further(memory: Memory, scene: Scene) -> Said | None:
-    two = _two(memory, scene)
-    if two is None:
+    compared = _compared(memory, scene)
+    if compared is None:
         return None
-    a, name_a, b, name_b = two
-    rel = memory.rng.choice(tuple(RELATIONS))
-    offset = _offset(a, b, rel)
-    if abs(offset) < GAP:
-        return None
+    a, name_a, b, name_b, rel, offset = compared
     winner = a if offset > 0 else b
     memory.it = winner
     if rel in ("left of", "right of"):
@@ -118,6 +110,17 @@ def which_further(memory: Memory, scene: Scene) -> Said | None:
     return memory.ask(
         P.WHICH_HIGHER, a=name_a, b=name_b, direction=word
     ), f"The {winner.color} {winner.shape} is {word}."
+
+
+def _compared(memory: Memory, scene: Scene) -> tuple[Thing, str, Thing, str, str, float] | None:
+    """Two named things, a relation, and how far the first is from the second in its direction."""
+    two = _two(memory, scene)
+    if two is None:
+        return None
+    a, name_a, b, name_b = two
+    rel = memory.rng.choice(tuple(RELATIONS))
+    offset = _offset(a, b, rel)
+    return None if abs(offset) < GAP else (a, name_a, b, name_b, rel, offset)
 
 
 def _two(memory: Memory, scene: Scene) -> tuple[Thing, str, Thing, str] | None:
