@@ -1,4 +1,4 @@
-"""The program as a process of its own, with an engine that echoes, for tests from outside."""
+"""The program as a process of its own, for tests from outside."""
 
 import os
 import signal
@@ -49,10 +49,9 @@ def start(program: list[str], data_dir: Path, *options: str) -> subprocess.Popen
 
 
 @contextmanager
-def running(data_dir: Path, *options: str, slow: bool = False) -> Iterator[Running]:
-    """The program, listening; it is ended when the test has not ended it."""
-    process = start(["-c", SLOW] if slow else ["-m", "app"], data_dir, *options)
-    with process:
+def serving(program: list[str], data_dir: Path, *options: str) -> Iterator[Running]:
+    """The process, listening; it is ended when the test has not ended it."""
+    with start(program, data_dir, *options) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -61,3 +60,17 @@ def running(data_dir: Path, *options: str, slow: bool = False) -> Iterator[Runni
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+@contextmanager
+def running(data_dir: Path, *options: str, slow: bool = False) -> Iterator[Running]:
+    """The program, listening, with an engine that echoes."""
+    with serving(["-c", SLOW] if slow else ["-m", "app"], data_dir, *options) as server:
+        yield server
+
+
+@contextmanager
+def pocket(data_dir: Path) -> Iterator[Running]:
+    """The program with the bundled model, listening."""
+    with serving(["-m", "app"], data_dir, "--engine", "mlx", "--model", "pocket") as server:
+        yield server

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.app.running import Running, start
+from tests.app.running import Running, serving
 
 PROGRAM = """
 import os, runpy
@@ -29,12 +29,5 @@ def echoing(
 ) -> Iterator[Running]:
     """The running program; `delay` seconds before each word, loading while `gate` is there."""
     program = PROGRAM.format(delay=delay, gate=str(gate), capacity=capacity)
-    with start(["-c", program], data_dir) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line.startswith("LLaVA Chat: http://"), (line, process.communicate(timeout=30))
-            yield Running(process, line.split()[2])
-        finally:
-            if process.poll() is None:
-                process.kill()
+    with serving(["-c", program], data_dir) as server:
+        yield server

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.running import Running, start
+from tests.app import running
+from tests.app.running import Running
 from tests.browser.chat import Chat
 from tests.browser.conftest import NewContext
 
@@ -16,13 +17,8 @@ pytestmark = pytest.mark.skipif(not POCKET.exists(), reason="model/pocket isn't 
 
 @pytest.fixture(scope="module")
 def pocket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    data_dir = tmp_path_factory.mktemp("pocket")
-    with start(["-m", "app"], data_dir, "--engine", "mlx", "--model", "pocket") as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("LLaVA Chat: http://"), (line, process.communicate(timeout=30))
-        yield Running(process, line.split()[2])
-        process.kill()
+    with running.pocket(tmp_path_factory.mktemp("pocket")) as server:
+        yield server
 
 
 def figure(chat: Chat, server: Running, name: str) -> float:

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.app.engine.model_thread import write_speaker
-from tests.app.running import Running, start
+from tests.app.running import pocket
 from tests.browser.chat import Chat
 from tests.browser.conftest import PATIENCE, NewContext
 from tests.browser.test_looks import PHONE, hurdles
@@ -35,18 +34,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         for name, value in (hub.environment(tmp_path / "cache") | {"HOME": str(tmp_path)}).items():
             monkeypatch.setenv(name, value)
         yield hub
-
-
-@contextmanager
-def pocket(data_dir: Path) -> Iterator[Running]:
-    with start(["-m", "app"], data_dir, "--engine", "mlx", "--model", "pocket") as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line.startswith("LLaVA Chat: http://"), (line, process.communicate(timeout=30))
-            yield Running(process, line.split()[2])
-        finally:
-            process.kill()
 
 
 def open_shelf(chat: Chat) -> Locator:
