@@ -65,11 +65,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. Its pictures come before its text."""
+    """One turn. Its pictures come before its text, or at `places`: characters of it before each."""
 
     role: Role
     text: str
     pictures: tuple[Picture, ...] = ()
+    places: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -77,6 +78,18 @@ class Message:
         if self.pictures and self.role != "user":
             raise InvalidRequest(f"Pictures belong to the user's messages, not to '{self.role}'.")
         _check_text("A message", self.text, MOST_CHARACTERS)
+
+    @property
+    def parts(self) -> list[str | Picture]:
+        """Its text and pictures in their order."""
+        places = self.places or (0,) * len(self.pictures)
+        parts: list[str | Picture] = []
+        begin = 0
+        for picture, place in zip(self.pictures, places, strict=True):
+            parts += [self.text[begin:place], picture]
+            begin = place
+        parts.append(self.text[begin:])
+        return [part for part in parts if part]
 
 
 @dataclass(frozen=True, slots=True)

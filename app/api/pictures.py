@@ -25,7 +25,7 @@ async def read_turns(turns: Sequence[Turn]) -> tuple[Message, ...]:
 async def _message(turn: Turn) -> Message:
     loop = asyncio.get_running_loop()
     pictures = [await loop.run_in_executor(_readers, _read, url) for url in turn.urls]
-    return Message(turn.role, turn.text, tuple(pictures))
+    return Message(turn.role, turn.text, tuple(pictures), turn.places)
 
 
 def _read(url: str) -> Picture:

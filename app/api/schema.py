@@ -36,11 +36,12 @@ READ = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A message whose pictures are still data URLs."""
+    """A message whose pictures are still data URLs; `places` as in `Message`."""
 
     role: Role
     text: str
     urls: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,19 @@ def _turn(given: Any, place: str) -> Turn:
         return Turn(role, content)
     given_parts = _array(content, f"{place}.content", "text or a list of parts")
     parts = [_part(part, f"{place}.content[{n}]") for n, part in enumerate(given_parts)]
-    texts = [value for kind, value in parts if kind == "text"]
-    return Turn(role, "\n".join(texts), tuple(value for kind, value in parts if kind != "text"))
+    urls = tuple(value for kind, value in parts if kind != "text")
+    places = tuple(_place(parts, n) for n, (kind, _) in enumerate(parts) if kind != "text")
+    return Turn(role, _joined(parts), urls, places if any(places) else ())
+
+
+def _joined(parts: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(value for kind, value in parts if kind == "text")
+
+
+def _place(parts: Sequence[tuple[str, str]], number: int) -> int:
+    """How many characters of the message stand before a picture, its line break included."""
+    before, after = _joined(parts[:number]), any(kind == "text" for kind, _ in parts[number:])
+    return len(before) + (1 if before and after else 0)
 
 
 def _part(given: Any, place: str) -> tuple[str, str]:

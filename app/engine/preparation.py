@@ -124,9 +124,10 @@ def _visual(prompt: Prompt) -> str:
 
 def _written(message: Message) -> dict[str, Any]:
     """A message in the shape that templates read."""
-    parts: list[dict[str, str]] = [{"type": "image"} for _ in message.pictures]
-    if message.text:
-        parts.append({"type": "text", "text": message.text})
+    parts = [
+        {"type": "text", "text": part} if isinstance(part, str) else {"type": "image"}
+        for part in message.parts
+    ]
     return {"role": message.role, "content": parts}
 
 

@@ -40,11 +40,11 @@ def _message(message: Message) -> dict[str, Any]:
     if not message.pictures:
         return {"role": message.role, "content": message.text}
     parts: list[dict[str, Any]] = [
-        {"type": "image_url", "image_url": {"url": _data_url(picture)}}
-        for picture in message.pictures
+        {"type": "text", "text": part}
+        if isinstance(part, str)
+        else {"type": "image_url", "image_url": {"url": _data_url(part)}}
+        for part in message.parts
     ]
-    if message.text:
-        parts.append({"type": "text", "text": message.text})
     return {"role": message.role, "content": parts}
 
 

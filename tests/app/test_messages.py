@@ -83,6 +83,14 @@ def test_an_empty_last_message_is_refused_but_a_picture_alone_is_not() -> None:
     ChatRequest((Message("user", "", (picture(),)),))
 
 
+def test_parts_come_in_their_order() -> None:
+    first, second = picture("red"), picture("blue")
+    assert Message("user", "look", (first, second)).parts == [first, second, "look"]
+    between = Message("user", "look\nat both", (first, second), (5, 12))
+    assert between.parts == ["look\n", first, "at both", second]
+    assert Message("user", "", (first, second)).parts == [first, second]
+
+
 def test_the_pictures_of_a_conversation_come_in_order() -> None:
     first, second = picture("red"), picture("blue")
     turns = (Message("user", "", (first,)), Message("user", "", (second,)))

@@ -54,8 +54,15 @@ def test_parts_become_text_and_urls() -> None:
                            {"role": "user", "content": content}])  # fmt: skip
     assert given.turns == (
         Turn("system", "be brief"),
-        Turn("user", "look\nat both", ("data:1", "data:2")),
+        Turn("user", "look\nat both", ("data:1", "data:2"), (5, 12)),
     )
+
+
+def test_pictures_before_the_text_need_no_places() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:1"}}
+    content = [picture, picture, {"type": "text", "text": "look"}]
+    [turn] = read(messages=[{"role": "user", "content": content}]).turns
+    assert turn == Turn("user", "look", ("data:1", "data:1"))
 
 
 def test_fields_that_change_nothing_are_ignored() -> None:

@@ -13,6 +13,7 @@ from app.engine.preparation import Preparation
 from app.engine.sequence import Sequence
 from app.errors import InvalidRequest, TooLong
 from app.messages import ChatRequest, Message, Sampling
+from model.conversation import get_template
 from tests.app.engine.model_thread import Cold, ask, picture, write_speaker
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +65,19 @@ async def test_the_same_picture_has_the_same_keys_and_another_has_others(
     assert first == third
     assert set(first).isdisjoint(second)
     assert len(set(first)) == PATCHES
+
+
+@pytest.mark.parametrize(("template", "before"), [("qwen_1_5", "first "), ("v1", "")])
+async def test_a_picture_between_words_stays_there_where_the_model_learnt_that(
+    cold: Cold, features: FeatureCache, template: str, before: str
+) -> None:
+    llava = replace(cold.llava, template=get_template(template))
+    preparation = Preparation(llava, features, Memory(10**9, 1000))
+    turn = Message("user", "first second", (RED,), (6,))
+    begun = prepare(preparation, ChatRequest((turn,)))
+    expected = llava.template.render([{"role": "user", "content": f"{before}MARK"}])
+    ahead = llava.tokenizer.encode_rendered(expected.partition("MARK")[0])
+    assert begun.pictures[0].start == len(ahead)
 
 
 async def test_pixels_are_what_the_tower_takes(cold: Cold, preparation: Preparation) -> None:
