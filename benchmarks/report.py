@@ -31,7 +31,7 @@ NOTES = f"""\
 - llama.cpp: through xllamacpp's wheel, which is built without AVX-512; 8 slots, prompt cache on in
   conversations. It puts the tower's class token last, so that its pictures differ a little.
 - bare mlx-lm: `generate_step` and `BatchGenerator` on the same decoder with our OpenBLAS, a prompt
-  of {work.PROMPT} words ({work.TEXT_PROMPT} for each of 8), no picture: what an engine on MLX can
+  of {work.PROMPT} words ({work.TEXT_PROMPT} for each of 8), no picture: what MLX's products can
   reach. Case (f) takes it in our engine's own process, with the same weights in memory: where they
   lie is worth a tenth, and differs from process to process.
 - 8 chats decode: tokens a second while all eight write. With pictures: from sending all to the end.

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 import mlx.core as mx
 
 _bulk: ContextVar[bool] = ContextVar("in_bulk", default=False)
+_lazily: ContextVar[bool] = ContextVar("lazily", default=False)
 
 
 def on_cpu() -> bool:
@@ -28,15 +29,21 @@ def in_bulk() -> Iterator[None]:
 
 
 @contextmanager
-def bit_by_bit() -> Iterator[None]:
+def lazily() -> Iterator[None]:
     """Within, nothing is waited for: what nobody asks for is never computed."""
-    token = _bulk.set(False)
+    bulk, token = _bulk.set(False), _lazily.set(True)
     try:
         yield
     finally:
-        _bulk.reset(token)
+        _lazily.reset(token)
+        _bulk.reset(bulk)
 
 
 def computes_in_bulk() -> bool:
     """Whether this is within `in_bulk`, on a CPU."""
     return _bulk.get()
+
+
+def may_wait() -> bool:
+    """Whether values may be waited for while the graph is made."""
+    return not _lazily.get()

@@ -12,7 +12,7 @@ import mlx.core as mx
 from mlx import nn
 
 from model.attention import speed_up
-from model.devices import bit_by_bit
+from model.devices import lazily
 from model.rope import RotaryEmbedding
 
 # mlx-lm keeps Mistral in its Llama decoder.
@@ -76,7 +76,7 @@ def _short_on_reading(block: type[nn.Module]) -> type[nn.Module]:
             whole = super().__call__
             if not (_reading.get() and isinstance(mask, str)):
                 return whole(x, mask, cache)
-            with bit_by_bit():
+            with lazily():
                 whole(x[:, :-1], mask, cache)
                 return whole(x[:, -1:], None, cache)
 
