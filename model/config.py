@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from model import fields, original_config, text_config
 from model.activations import ACTIVATIONS
-from model.errors import CheckpointError
-from model.tiling import Size, Tiling, View
+from model.errors import CheckpointError, PromptError
+from model.tiling import Clip, Size, Tiling, View
 from model.vision_config import CLIP_L_336, SIGLIP_SO400M_384, VisionConfig
 
 _MOST_PINPOINTS = 256
@@ -61,8 +61,16 @@ class LlavaConfig:
         dropped = 1 if self.vision_feature_select_strategy == "default" else 0
         return self.vision.patches + self.vision.class_tokens - dropped
 
-    def views(self, sizes: Sequence[Size]) -> list[View]:
-        """How the pictures of one prompt become visual tokens, by their (height, width)."""
+    def views(self, sizes: Sequence[Size | Clip]) -> list[View]:
+        """How pictures and clips of one prompt become visual tokens, by (height, width) of those.
+
+        Raises PromptError for clips that the model can't take.
+        """
+        clips = [size for size in sizes if isinstance(size, Clip)]
+        if clips and not (self.tiling and self.tiling.clips):
+            raise PromptError("This model can't look at videos: LLaVA-OneVision can.")
+        if not all(clip.frames for clip in clips):
+            raise PromptError("A video clip has no frames.")
         if self.tiling is None:
             return [View(self.visual_tokens)] * len(sizes)
         return self.tiling.views(sizes)
@@ -79,6 +87,7 @@ class LlavaConfig:
             given = original_config.translate(given)
         family = fields.choice(given, "model_type", FAMILIES)
         row = FAMILIES[family]
+        rules = {"clips": row.clips} | rules
         read = _DEFAULTS | dict(row.defaults) | dict(given) | dict(row.fixed)
         vision = _vision(read, row.tower)
         text = _text(read, row.language_model)
@@ -123,7 +132,7 @@ class Family:
 
     `tower` is the one of a checkpoint that doesn't describe its own, `language_model` the type of
     one that doesn't say it; `image_processor` is the reference's class for its pictures. With
-    `tiled`, pictures are cut into tiles.
+    `tiled`, pictures are cut into tiles; with `clips` it looks at video clips, too.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -132,6 +141,7 @@ class Family:
     language_model: str = "llama"
     image_processor: str = "LlavaImageProcessor"
     tiled: bool = False
+    clips: bool = False
 
 
 _STEPS = range(384, 2304 + 1, 384)  # pixels, of OneVision's canvases
@@ -166,6 +176,7 @@ FAMILIES: dict[str, Family] = {
         language_model="qwen2",
         image_processor="LlavaOnevisionImageProcessor",
         tiled=True,
+        clips=True,
     ),
 }
 

@@ -6,17 +6,19 @@ and limits on size are intake's work.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import CheckpointError, PromptError
-from model.tiling import View, fitted
+from model.tiling import Clip, Size, View, fitted
+
+PictureOrClip: TypeAlias = Image.Image | Sequence[Image.Image]  # a clip is its frames, in order
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -81,12 +83,14 @@ class ImageProcessor:
             pixels = _centre_crop(pixels, self.crop_size)
         return self._scale(pixels)
 
-    def tiles(self, image: Image.Image, view: View) -> NDArray[np.float32]:
+    def tiles(self, image: PictureOrClip, view: View) -> NDArray[np.float32]:
         """A picture to the pixels of its tiles, float32 `[tiles, side, side, 3]`.
 
         The first is the whole picture; where `view` has a canvas, it is squashed to a tile's
-        shape, and the tiles of the canvas follow, row by row.
+        shape, and the tiles of the canvas follow, row by row. Of a clip each frame is a tile.
         """
+        if not isinstance(image, Image.Image):
+            return np.stack([self(frame) for frame in image])
         if view.canvas is None:
             return self(image, padded=view.padded)[None]
         image, side = _checked_rgb(image), self.output_size or view.canvas
@@ -130,6 +134,13 @@ class ImageProcessor:
             mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
             values = (values - mean) / std
         return values
+
+
+def size_of(image: PictureOrClip) -> Size | Clip:
+    """What decides how a picture or a clip is seen."""
+    if isinstance(image, Image.Image):
+        return image.height, image.width
+    return Clip(len(image))
 
 
 def _checked_rgb(image: Image.Image) -> Image.Image:

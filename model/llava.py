@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from model.chat_template import AnyTemplate
 from model.config import LlavaConfig
 from model.devices import in_bulk
 from model.errors import PromptError
-from model.image_processor import ImageProcessor
+from model.image_processor import ImageProcessor, PictureOrClip, size_of
 from model.network import LlavaNetwork
 from model.prompt import expand
 from model.tiling import View
@@ -33,9 +32,9 @@ class Llava:
     image_processor: ImageProcessor
     template: AnyTemplate
 
-    def encode_pictures(self, images: Sequence[Image.Image]) -> list[mx.array]:
+    def encode_pictures(self, images: Sequence[PictureOrClip]) -> list[mx.array]:
         """`X_v -> Z_v`: the pictures of one prompt to their visual tokens `[P, D]`, evaluated."""
-        views = self.config.views([(image.height, image.width) for image in images])
+        views = self.config.views([size_of(image) for image in images])
         visual = []
         for image, view in zip(images, views, strict=True):
             visual.append(self.encode_tiles(self.image_processor.tiles(image, view), view))
@@ -48,14 +47,15 @@ class Llava:
             mx.eval(visual)  # [P, D]
         return visual
 
-    def logits(self, prompt: str, images: Sequence[Image.Image] = ()) -> mx.array:
+    def logits(self, prompt: str, images: Sequence[PictureOrClip] = ()) -> mx.array:
         """Next-token logits, float32 `[tokens, vocab]`, for an already formatted prompt.
 
         Each `<image>` in `prompt` stands for one of `images`, in order, which are taken as they
-        are. Raises PromptError, a ValueError, when the numbers differ.
+        are; the frames of a video clip, as a sequence, stand in the place of one. Raises
+        PromptError, a ValueError, when the numbers differ, or for clips if it can't take them.
         """
         marked = self.tokenizer.encode_rendered(prompt)
-        views = self.config.views([(image.height, image.width) for image in images])
+        views = self.config.views([size_of(image) for image in images])
         lengths = [view.tokens for view in views]
         ids = mx.array(expand(marked, self.config.image_token_index, lengths).ids, mx.int32)  # [T]
         if not ids.size:

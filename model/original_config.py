@@ -41,6 +41,13 @@ _PROJECTORS = {"linear": "linear", "mlp2x_gelu": "mlp"}
 _STRATEGIES = {"patch": "default", "cls_patch": "full"}
 _TOWER_CONFIG = "mm_vision_tower_config"  # our own key: what the tower's folder says of it
 _UNSAID = {"model_type": "clip_vision_model", "image_size": 224, "num_hidden_layers": 12}
+# What OneVision does with a video clip. Its files needn't say it; other values compute otherwise.
+_POOLING = {
+    "mm_spatial_pool_mode": "bilinear",
+    "mm_spatial_pool_stride": 2,
+    "mm_newline_position": "one_token",
+    "add_faster_video": False,
+}
 _DEFAULTS = {
     "mm_projector_type": "linear",
     "mm_vision_select_feature": "patch",
@@ -109,6 +116,7 @@ def tiling_rules(given: Mapping[str, Any]) -> dict[str, Any]:
         "row_ends": _merge(read) == "spatial_unpad",
         # Trained by the later code, which pads the pictures of a conversation that has several.
         "several_padded": language_model(given) == "qwen2" or "max" in _aspect(read),
+        "clips": _takes_clips(read),
     }
     return rules if _cuts(read) else rules | {"pinpoints": ()}
 
@@ -179,6 +187,15 @@ def _aspect(read: Mapping[str, Any]) -> str:
 
 def _cuts(read: Mapping[str, Any]) -> bool:
     return _aspect(read).startswith("anyres")
+
+
+def _takes_clips(read: Mapping[str, Any]) -> bool:
+    """Whether it is OneVision, and pools clips as OneVision was trained to.
+
+    Its relatives write newlines elsewhere, or average patches, and say so.
+    """
+    onevision = _merge(read) == "spatial_unpad" and "max" in _aspect(read)
+    return onevision and all(read.get(key, value) == value for key, value in _POOLING.items())
 
 
 def _has_tiling(read: Mapping[str, Any]) -> bool:

@@ -1,20 +1,26 @@
 """Puts the tiles of a picture together again: `[tiles, P, D]` to one line of visual tokens.
 
 First those of the whole picture; then the tiles' patches, laid out as the picture is, without
-those of its padding, row by row, each row ended by the learned `image_newline`.
+those of its padding, row by row, each row ended by the learned `image_newline`. A clip's frames are
+pooled and follow one another, with one newline at the end.
 Source: transformers `models/llava_next/modeling_llava_next.py` and
-`models/llava_onevision/modeling_llava_onevision.py` (`pack_image_features`).
+`models/llava_onevision/modeling_llava_onevision.py` (`pack_image_features`,
+`get_video_features`).
 """
+
+from math import isqrt
 
 import mlx.core as mx
 
-from model.tiling import Tiling, View
+from model.tiling import Size, Tiling, View
 
 
 def pack(tiles: mx.array, newline: mx.array | None, view: View, tiling: Tiling) -> mx.array:
     """Visual tokens `[T, D]` of one picture from its tiles' `[tiles, P, D]` and `newline` `[D]`."""
     if newline is None:
         return tiles.reshape(-1, tiles.shape[-1])
+    if view.pooled is not None:
+        return mx.concatenate([_pooled(tiles, view.pooled), newline[None]])
     if view.canvas is None:
         return mx.concatenate([tiles[0], newline[None]])
     rows, columns = (pixels // tiling.side for pixels in view.canvas)
@@ -29,12 +35,20 @@ def pack(tiles: mx.array, newline: mx.array | None, view: View, tiling: Tiling) 
     return mx.concatenate([tiles[0], lines])
 
 
+def _pooled(frames: mx.array, size: Size) -> mx.array:
+    """Frames `[F, P, D]` of a clip, each with fewer patches, one after the other: `[T, D]`."""
+    count, patches, width = frames.shape
+    side = isqrt(patches)
+    return resized(frames.reshape(count, side, side, width), *size).reshape(-1, width)
+
+
 def resized(canvas: mx.array, height: int, width: int) -> mx.array:
-    """`[h, w, D]` to `[height, width, D]`, bilinear between the centres of patches.
+    """`[.., h, w, D]` to `[.., height, width, D]`, bilinear between the centres of patches.
 
     As torch's `interpolate` with `align_corners=False`: nothing is averaged where it shrinks.
     """
-    return _blended(_blended(canvas, 0, height), 1, width)
+    rows = canvas.ndim - 3
+    return _blended(_blended(canvas, rows, height), rows + 1, width)
 
 
 def _blended(x: mx.array, axis: int, size: int) -> mx.array:

@@ -4,7 +4,8 @@ Arithmetic on sizes alone, which are (height, width), in pixels or in patches as
 place counts the tokens and tells the packing what to keep, so that the two can't differ.
 Sources: LLaVA-NeXT (Liu et al. 2024) and LLaVA-OneVision (Li et al. 2024, sec. 3.2); transformers
 `image_processing_utils.select_best_resolution`, `models/llava_next/modeling_llava_next.py`
-(`unpad_image`), `models/llava_onevision/modeling_llava_onevision.py` (`pack_image_features`).
+(`unpad_image`), `models/llava_onevision/modeling_llava_onevision.py` (`pack_image_features`,
+`apply_pooling`).
 """
 
 from collections.abc import Sequence
@@ -13,17 +14,26 @@ from math import ceil, sqrt
 
 Size = tuple[int, int]  # height, width
 
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """In the place of a picture's size: a video clip of so many frames, of whatever size."""
+
+    frames: int
+
+
 _SLACK = 1.1  # OneVision shrinks a canvas only where its sides are longer by more than this
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one picture becomes visual tokens.
+    """How one picture, or one clip, becomes visual tokens.
 
     Without a `canvas` the tower sees it whole, as one tile, `padded` to a square where that is
     said. With one it sees the whole first, and then the tiles of the picture fitted into `canvas`
     pixels; of the tiles' patches, laid out as one canvas, `rows` and `columns` are kept, scaled to
-    `shrunk` patches where that is not None.
+    `shrunk` patches where that is not None. Of a clip each frame is a tile, `pooled` to so many
+    patches.
     """
 
     tokens: int
@@ -32,6 +42,7 @@ class View:
     columns: range = range(0)
     shrunk: Size | None = None
     padded: bool = False
+    pooled: Size | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,8 @@ class Tiling:
 
     A tile has `side` pixels, `patches` patches each way. Where a kept canvas has more patches than
     `most_tiles` tiles it is shrunk to that many. With `several_padded`, pictures that are not
-    alone in a prompt are not cut but padded to a square.
+    alone in a prompt are not cut but padded to a square. `clips` says whether the model was
+    trained on video clips.
 
     `row_ends` says whether a newline ends each row; where none does, tiles follow one another
     whole. Without `pinpoints` nothing is cut. `rounded` False is the original code's arithmetic,
@@ -54,15 +66,23 @@ class Tiling:
     several_padded: bool = False
     row_ends: bool = True
     rounded: bool = True
+    clips: bool = False
 
-    def views(self, sizes: Sequence[Size]) -> list[View]:
-        """How the pictures of one prompt are seen, by their sizes in pixels."""
-        padded = self.several_padded and len(sizes) > 1
+    def views(self, sizes: Sequence[Size | Clip]) -> list[View]:
+        """How the pictures and clips of one prompt are seen, by the pictures' sizes in pixels."""
+        padded = self.several_padded and sum(not isinstance(size, Clip) for size in sizes) > 1
+        return [
+            self._clip(size) if isinstance(size, Clip) else self._picture(size, padded)
+            for size in sizes
+        ]
+
+    def _clip(self, clip: Clip) -> View:
+        side = ceil(self.patches / 2)
+        return View(clip.frames * side**2 + 1, pooled=(side, side))  # one newline, at the end
+
+    def _picture(self, size: Size, padded: bool) -> View:
         if padded or not self.pinpoints:
-            return [View(self.patches**2 + self.row_ends, padded=padded)] * len(sizes)
-        return [self._view(size) for size in sizes]
-
-    def _view(self, size: Size) -> View:
+            return View(self.patches**2 + self.row_ends, padded=padded)
         canvas = best_resolution(size, self.pinpoints)
         if not self.row_ends:
             tiles = canvas[0] * canvas[1] // self.side**2

@@ -185,6 +185,38 @@ def test_the_first_llava_is_read_from_its_original_form() -> None:
     assert config.text["model_type"] == "mistral"
 
 
+ORIGINAL_ONEVISION = {
+    "architectures": ["LlavaQwenForCausalLM"],
+    "mm_vision_tower": "google/siglip-so400m-patch14-384",
+    "mm_projector_type": "mlp2x_gelu",
+    "mm_patch_merge_type": "spatial_unpad",
+    "image_aspect_ratio": "anyres_max_9",
+    "image_grid_pinpoints": "(1x1),...,(6x6)",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ({}, True),
+        ({"mm_spatial_pool_mode": "bilinear", "mm_newline_position": "one_token"}, True),
+        ({"mm_spatial_pool_stride": None, "add_faster_video": False}, True),
+        ({"mm_spatial_pool_mode": "average"}, False),
+        ({"mm_spatial_pool_stride": 4}, False),
+        ({"mm_newline_position": "grid"}, False),
+        ({"add_faster_video": True}, False),
+        ({"mm_patch_merge_type": "flat"}, False),
+        ({"image_aspect_ratio": "anyres"}, False),
+    ],
+)
+def test_an_original_onevision_takes_clips_if_it_pools_as_this_program_does(
+    said: dict[str, Any], taken: bool
+) -> None:
+    tiling = LlavaConfig.from_dict(ORIGINAL_ONEVISION | said).tiling
+    assert tiling is not None
+    assert tiling.clips == taken
+
+
 def test_mlx_quantisation_is_kept_and_any_other_refused() -> None:
     given = {"group_size": 64, "bits": 4}
     config = LlavaConfig.from_dict(LLAVA_1_5 | {"quantization": given})

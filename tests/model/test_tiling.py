@@ -15,9 +15,10 @@ from transformers.models.llava_onevision.image_processing_pil_llava_onevision im
 )
 
 from model.config import FAMILIES, LlavaConfig
+from model.errors import PromptError
 from model.image_processor import ImageProcessor
 from model.packing import pack, resized
-from model.tiling import Size, Tiling, View, best_resolution, fitted
+from model.tiling import Clip, Size, Tiling, View, best_resolution, fitted
 from tests.parity.pictures import picture
 
 NEXT = LlavaConfig.from_dict({"model_type": "llava_next"})
@@ -50,6 +51,21 @@ def test_onevision_pads_what_is_not_alone_and_next_cuts_every_picture() -> None:
     assert all(view.padded and view.canvas is None for view in ONEVISION.views(sizes))
     assert [view.tokens for view in NEXT.views(sizes)] == [2340, 1176]
     assert ONEVISION.views([]) == NEXT.views([]) == []
+
+
+def test_a_clip_has_196_tokens_a_frame_and_leaves_pictures_as_they_are() -> None:
+    assert [view.tokens for view in ONEVISION.views([Clip(1), Clip(32)])] == [197, 196 * 32 + 1]
+    clip, picture = ONEVISION.views([Clip(3), (480, 640)])
+    assert (clip.tokens, picture.tokens) == (589, 2929)  # the picture is the only one still
+    assert [view.tokens for view in ONEVISION.views([(9, 9), Clip(3), (9, 9)])] == [730, 589, 730]
+
+
+def test_a_clip_without_frames_and_one_for_another_family_are_refused() -> None:
+    with pytest.raises(PromptError, match="no frames"):
+        ONEVISION.views([Clip(0)])
+    for config in (NEXT, LlavaConfig.from_dict({"model_type": "llava"})):
+        with pytest.raises(PromptError, match="can't look at videos: LLaVA-OneVision can"):
+            config.views([(9, 9), Clip(3)])
 
 
 @pytest.mark.parametrize("config", [NEXT, ONEVISION], ids=["next", "onevision"])
@@ -128,6 +144,26 @@ def test_resizing_blends_neighbours() -> None:
     assert resized(row, 1, 2).flatten().tolist() == [0.5, 2.5]
     assert resized(row, 1, 8).flatten().tolist() == [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
     assert resized(row, 2, 4)[1].flatten().tolist() == [0, 1, 2, 3]
+
+
+def test_frames_are_pooled_and_follow_one_another_with_one_newline_at_the_end() -> None:
+    """Of 3 by 3 patches 2 by 2 are left: an odd side is rounded up."""
+    tiling = Tiling(((3, 3),), side=3, patches=3, clips=True)
+    [view] = tiling.views([Clip(2)])
+    rows = mx.array([[0.0], [0], [0], [1], [1], [1], [2], [2], [2]])
+    packed = pack(mx.stack([rows, rows + 10]), mx.array([99.0]), view, tiling).flatten().tolist()
+    assert packed == [0.25, 0.25, 1.75, 1.75, 10.25, 10.25, 11.75, 11.75, 99]
+    assert len(packed) == view.tokens
+
+
+def test_each_frame_of_a_clip_is_squashed_to_a_tile() -> None:
+    processor = ImageProcessor(shortest_edge=None, size=(6, 6), crop_size=None)
+    frames = [picture(30, 10), picture(10, 30, seed=1)]
+    tiles = processor.tiles(frames, View(9, pooled=(2, 2)))
+    assert tiles.shape == (2, 6, 6, 3)
+    assert all(
+        np.array_equal(processor(one), tile) for one, tile in zip(frames, tiles, strict=True)
+    )
 
 
 def test_an_empty_picture_has_no_tiles() -> None:

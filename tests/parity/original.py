@@ -29,6 +29,7 @@ from transformers import (
     SiglipVisionModel,
 )
 
+from model.image_processor import PictureOrClip
 from tests.parity.reference import torch
 
 VIP = "clip_4layers_336"
@@ -53,12 +54,12 @@ class OriginalReference:
         self.projector = _projector(self.config, tensors)
         self.language = _language(self.config, self.kind, tensors)
 
-    def logits(self, prompt: str, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+    def logits(self, prompt: str, images: Sequence[PictureOrClip]) -> NDArray[np.float32]:
         """`[tokens, vocab]`"""
         logits: NDArray[np.float32] = self._logits(self._embeddings(prompt, images)).numpy()
         return logits
 
-    def greedy(self, prompt: str, images: Sequence[Image.Image], tokens: int) -> list[int]:
+    def greedy(self, prompt: str, images: Sequence[PictureOrClip], tokens: int) -> list[int]:
         """The continuation's token ids."""
         embeddings, written = self._embeddings(prompt, images), []
         for _ in range(tokens):
@@ -73,9 +74,15 @@ class OriginalReference:
     def _words(self, ids: list[int]) -> Any:
         return self.language.get_input_embeddings()(torch.tensor(ids, dtype=torch.long)).detach()
 
-    def _embeddings(self, prompt: str, images: Sequence[Image.Image]) -> Any:
-        several = self.kind == "qwen2" and len(images) > 1
-        visual = [self._visual(image.convert("RGB"), several) for image in images]
+    def _embeddings(self, prompt: str, images: Sequence[PictureOrClip]) -> Any:
+        pictures = [image for image in images if isinstance(image, Image.Image)]
+        several = self.kind == "qwen2" and len(pictures) > 1
+        visual = [
+            self._visual(image.convert("RGB"), several)
+            if isinstance(image, Image.Image)
+            else self._clip(image)
+            for image in images
+        ]
         pieces = [self.tokenizer(piece)["input_ids"] for piece in prompt.split("<image>")]
         rows = [self._words(pieces[0])]
         for features, piece in zip(visual, pieces[1:], strict=True):
@@ -95,6 +102,19 @@ class OriginalReference:
             features = features.flatten(0, 1)
             return torch.cat([features, self.newline[None]]) if unpad else features
         return self._packed(features, image.size, aspect)
+
+    def _clip(self, frames: Sequence[Image.Image]) -> Any:
+        """Bilinear, stride 2, one newline at the end."""
+        pixels = np.stack(
+            [self.processor(one, return_tensors="np")["pixel_values"][0] for one in frames]
+        )
+        with torch.no_grad():
+            features = self.projector(self._selected(torch.from_numpy(pixels)))
+        side = self.tower.config.image_size // self.tower.config.patch_size
+        grid = features.view(len(frames), side, side, -1).permute(0, 3, 1, 2)
+        shape = [math.ceil(side / 2)] * 2
+        pooled = torch.nn.functional.interpolate(grid, shape, mode="bilinear").permute(0, 2, 3, 1)
+        return torch.cat([pooled.flatten(0, 2), self.newline[None]])
 
     def _selected(self, pixels: Any) -> Any:
         states = self.tower(pixels, output_hidden_states=True).hidden_states

@@ -8,6 +8,7 @@ from mlx_lm.models.cache import KVCache
 from PIL import Image
 
 from model import Llava
+from model.image_processor import PictureOrClip
 from model.prompt import expand
 
 
@@ -16,6 +17,11 @@ def picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.
     blocks = np.random.default_rng(seed).integers(0, 256, (5, 7, 4)).astype(np.uint8)
     large = Image.fromarray(blocks).resize((width, height), Image.Resampling.NEAREST)
     return large.convert(mode)
+
+
+def film(width: int, height: int, frames: int, seed: int = 0) -> list[Image.Image]:
+    """Frames of which each is another picture."""
+    return [picture(width, height, seed=seed + number) for number in range(frames)]
 
 
 PROMPTS: list[tuple[str, list[Image.Image]]] = [
@@ -28,7 +34,7 @@ PROMPTS: list[tuple[str, list[Image.Image]]] = [
 ]
 
 
-def greedy(llava: Llava, prompt: str, images: Sequence[Image.Image], tokens: int) -> list[int]:
+def greedy(llava: Llava, prompt: str, images: Sequence[PictureOrClip], tokens: int) -> list[int]:
     """The likeliest continuation, through a key-value cache as a chat computes it."""
     network, image_token = llava.network, llava.config.image_token_index
     visual = llava.encode_pictures(images)

@@ -8,7 +8,7 @@ of them, and the largest difference of each in the report:
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,8 +18,9 @@ import pytest
 from PIL import Image
 
 import model
+from model.image_processor import PictureOrClip
 from tests.checkpoints import write_checkpoint
-from tests.parity.pictures import greedy, picture
+from tests.parity.pictures import film, greedy, picture
 from tests.parity.reference import Reference
 from tests.random_weights import LAYOUTS, ORIGINAL
 
@@ -181,8 +182,31 @@ def prompts(
     ]
 
 
+def clips(
+    random: Random, pictures: Callable[[Random, int], list[Image.Image]] = pictures
+) -> list[tuple[str, list[PictureOrClip]]]:
+    """One of 1 to 9 frames, one after a picture, and two of one length with two pictures."""
+
+    def some(frames: int) -> list[Image.Image]:
+        size = random.randint(1, 120), random.randint(1, 120)
+        return film(*size, frames, seed=random.randrange(99))
+
+    both = random.randint(1, 4)
+    return [
+        ("USER: <image>\nWhat is this? ASSISTANT:", [some(random.randint(1, 9))]),
+        (
+            "USER: <image>\nWhat? ASSISTANT: A cat. USER: <image>\nAnd here? ASSISTANT:",
+            [*pictures(random, 1), some(random.randint(1, 4))],
+        ),
+        (
+            "USER: <image>\n<image>\nWhat? ASSISTANT: A. USER: <image><image>\nNow? ASSISTANT:",
+            [some(both), *pictures(random, 2), some(both)],
+        ),
+    ]
+
+
 def compare(
-    ours: model.Llava, reference: Any, prompts: list[tuple[str, list[Image.Image]]]
+    ours: model.Llava, reference: Any, prompts: Sequence[tuple[str, Sequence[PictureOrClip]]]
 ) -> float:
     """Both are asked all of it; the largest difference of logits."""
     largest = 0.0
@@ -205,6 +229,27 @@ def test_logits_and_greedy_tokens_equal_transformers(
     folder = write_checkpoint(tmp_path, **FAMILIES[family](random))
     largest = compare(model.load(folder), Reference(folder), prompts(random))
     record_property("difference", float(largest))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_video_clips_equal_transformers(
+    seed: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    random = Random(f"clips {seed}")
+    folder = write_checkpoint(tmp_path, **onevision(random))
+    largest = compare(model.load(folder), Reference(folder), clips(random))
+    record_property("difference", float(largest))
+
+
+def test_every_frame_matters(tmp_path: Path) -> None:
+    ours = model.load(write_checkpoint(tmp_path, **onevision(Random(0))))
+    prompt = "USER: <image>\nWhat is this? ASSISTANT:"
+    frames = film(60, 40, 4)
+    seen = np.array(ours.logits(prompt, [frames])[-1])
+    for place in range(4):
+        others = [*frames[:place], picture(60, 40, seed=50), *frames[place + 1 :]]
+        assert np.abs(np.array(ours.logits(prompt, [others])[-1]) - seen).max() > 1e-3
+    assert np.abs(np.array(ours.logits(prompt, [frames[::-1]])[-1]) - seen).max() > 1e-3
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -10,7 +10,16 @@ import pytest
 import model
 from tests.checkpoints import write_checkpoint
 from tests.parity.original import VIP, OriginalReference
-from tests.parity.test_families import Case, compare, pictures, pinpoints, prompts, siglip, text
+from tests.parity.test_families import (
+    Case,
+    clips,
+    compare,
+    pictures,
+    pinpoints,
+    prompts,
+    siglip,
+    text,
+)
 
 SEEDS = range(6)
 CLASSES = {
@@ -134,6 +143,15 @@ def test_logits_and_greedy_tokens_equal_the_original_s(
     random = Random(f"{family} {seed}")
     folder = write_checkpoint(tmp_path, **LAYOUTS[family](random))
     compare(model.load(folder), OriginalReference(folder), prompts(random, opaque))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_video_clips_equal_the_original_s(seed: int, tmp_path: Path) -> None:
+    random = Random(f"clips {seed}")
+    made = onevision(random)
+    made["original"] |= random.choice([{}, {"mm_spatial_pool_mode": "bilinear"}])
+    folder = write_checkpoint(tmp_path, **made)
+    compare(model.load(folder), OriginalReference(folder), clips(random, opaque))
 
 
 def test_small_pictures_take_the_original_s_canvas_where_several_fit(tmp_path: Path) -> None:
