@@ -51,7 +51,7 @@ class Parts:
         image = Image.open(picture).convert("RGB")
         view = llava.config.views([(image.height, image.width)])[0]
         tiles = llava.image_processor.tiles(image, view)
-        visual = llava.encode_tiles(tiles, view)
+        [visual] = llava.encode_tiles([tiles], [view])
         prompt = llava.tokenizer.encode_rendered(work.render([], work.question(0)))
         mark = llava.config.image_token_index
         place = prompt.index(mark)
@@ -60,7 +60,7 @@ class Parts:
         mx.eval(visual, embeddings)
         return {
             "image processor": _ms(lambda: llava.image_processor(image)),
-            "vision tower and projector": _ms(lambda: llava.encode_tiles(tiles, view)),
+            "vision tower and projector": _ms(lambda: llava.encode_tiles([tiles], [view])),
             "the tower's products alone": _ms(lambda: _multiply(self._vision_layers(), 257)),
             "prefill": _ms(lambda: self._prefill(embeddings, [])),
             "the prefill's products alone": _ms(lambda: self._read_products(len(ids))),

@@ -37,14 +37,22 @@ class Llava:
         views = self.config.views([size_of(image) for image in images])
         visual = []
         for image, view in zip(images, views, strict=True):
-            visual.append(self.encode_tiles(self.image_processor.tiles(image, view), view))
+            visual += self.encode_tiles([self.image_processor.tiles(image, view)], [view])
         return visual
 
-    def encode_tiles(self, tiles: NDArray[np.float32], view: View) -> mx.array:
-        """`X_v -> Z_v`: the prepared tiles `[tiles, h, w, 3]` of one picture, evaluated."""
+    def encode_tiles(
+        self, tiles: Sequence[NDArray[np.float32]], views: Sequence[View]
+    ) -> list[mx.array]:
+        """`X_v -> Z_v`: each picture's prepared tiles `[tiles, h, w, 3]` to its visual tokens.
+
+        All go through the tower as one batch. Returns `[P, D]` for each, evaluated.
+        """
+        ends = np.cumsum([len(each) for each in tiles])[:-1].tolist()
         with in_bulk():
-            visual = self.network.pack(self.network.encode_pictures(mx.array(tiles)), view)
-            mx.eval(visual)  # [P, D]
+            encoded = self.network.encode_pictures(mx.array(np.concatenate(tiles)))
+            parts = zip(mx.split(encoded, ends), views, strict=True)
+            visual = [self.network.pack(part, view) for part, view in parts]
+            mx.eval(visual)
         return visual
 
     def logits(self, prompt: str, images: Sequence[PictureOrClip] = ()) -> mx.array:

@@ -36,6 +36,7 @@ from model.weights import stored_tensors
 log = logging.getLogger(__name__)
 
 GPU_CHUNK = 512  # tokens; a CPU reads CHUNK in the time a GPU reads this
+GPU_TILES = 8  # of pictures, looked at together; on a CPU the others would only wait for it
 CONVERSATIONS = 8  # whole contexts that the prefix cache may hold
 PICTURES = 64  # of one tile, of which the visual tokens are kept
 # On a CPU a quantised matrix is written out again for every chunk: fewer of them, and room for it.
@@ -96,7 +97,8 @@ def serve(
     )
     drafts = PrefixCache(CONVERSATIONS * llava.config.context_length * memory.draft_per_token)
     caches = Caches(PrefixCache(CONVERSATIONS * context), features, packing, drafts)
-    scheduler = Scheduler(llava, caches, memory, chunk=chunk_for(llava), draft=draft)
+    tiles = 1 if on_cpu() else GPU_TILES
+    scheduler = Scheduler(llava, caches, memory, chunk=chunk_for(llava), tiles=tiles, draft=draft)
     return Loaded(scheduler, Preparation(llava, features, memory))
 
 

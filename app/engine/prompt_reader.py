@@ -1,12 +1,14 @@
 """Takes a sequence from its prompt to the logits of its next token, a small piece of work a step.
 
-First what the prefix cache knows of it, then one picture a step through the vision tower, then the
-rest of the prompt in chunks. Runs on the model thread.
+First what the prefix cache knows of it, then the pictures through the vision tower, then the rest
+of the prompt in chunks. Runs on the model thread.
 """
 
 from dataclasses import dataclass, field
 
 import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
 
 from app.engine.feature_cache import FeatureCache
 from app.engine.prefix_cache import PrefixCache
@@ -36,15 +38,19 @@ class Caches:
 
 
 class PromptReader:
-    """Reads one sequence's prompt; after that also what it has written, if it begins anew."""
+    """Reads one sequence's prompt; after that also what it has written, if it begins anew.
+
+    A step reads `chunk` tokens, or looks at pictures until they are `tiles` or more.
+    """
 
     def __init__(
-        self, llava: Llava, caches: Caches, sequence: Sequence, chunk: int = CHUNK
+        self, llava: Llava, caches: Caches, sequence: Sequence, chunk: int = CHUNK, tiles: int = 1
     ) -> None:
         self.sequence = sequence
         self._llava = llava
         self._caches = caches
         self._chunk = chunk
+        self._tiles = tiles
         self._known = 0  # tokens whose keys and values are had already
         self._cache: Cache | None = None
         self._features: dict[str, mx.array] = {}  # held, whatever the cache lets go meanwhile
@@ -61,15 +67,15 @@ class PromptReader:
         return [] if self._prefill is None else self._prefill.cache
 
     def step(self) -> None:
-        """Do one piece of work: encode a picture, or read a chunk."""
+        """Do one piece of work: encode pictures, or read a chunk."""
         if self._cache is None:
             self._cache = self._look_up()
             if self._known == len(self.sequence.ids):
                 self.sequence.read(self._known)
                 return
         missing = self._missing()
-        if missing is not None:
-            self._features[missing.key] = self._encode(missing)
+        if missing:
+            self._encode(missing)
             return
         if self._prefill is None:
             embeddings = self._embed()
@@ -89,23 +95,37 @@ class PromptReader:
         """The pictures of which visual tokens are still to be read."""
         return [picture for picture in self.sequence.pictures if picture.end > self._known]
 
-    def _missing(self) -> PromptPicture | None:
-        """A picture whose visual tokens must be made first."""
+    def _missing(self) -> list[PromptPicture]:
+        """The pictures whose visual tokens must be made first, each once."""
+        missing = {}
         for picture in self._unread():
-            if picture.key not in self._features:
-                features = self._caches.features.get((self.sequence.owner, picture.key))
-                if features is None:
-                    return picture
+            if picture.key in self._features:
+                continue
+            features = self._caches.features.get((self.sequence.owner, picture.key))
+            if features is None:
+                missing[picture.key] = picture
+            else:
                 self._features[picture.key] = features
-        return None
+        return list(missing.values())
 
-    def _encode(self, picture: PromptPicture) -> mx.array:
-        pixels = picture.pixels
-        if pixels is None:  # it was known when the prompt was prepared
-            pixels = self._llava.image_processor.tiles(picture.picture.open(), picture.view)
-        features = self._llava.encode_tiles(pixels, picture.view)  # [P, D]
-        self._caches.features.put((self.sequence.owner, picture.key), features)
-        return features
+    def _encode(self, missing: list[PromptPicture]) -> None:
+        """Make the visual tokens of the first of them."""
+        tiles: list[NDArray[np.float32]] = []
+        for picture in missing:
+            tiles.append(self._pixels(picture))
+            if sum(map(len, tiles)) >= self._tiles:
+                break
+        chosen = missing[: len(tiles)]
+        encoded = self._llava.encode_tiles(tiles, [picture.view for picture in chosen])
+        for picture, features in zip(chosen, encoded, strict=True):
+            self._features[picture.key] = features
+            self._caches.features.put((self.sequence.owner, picture.key), features)
+
+    def _pixels(self, picture: PromptPicture) -> NDArray[np.float32]:
+        if picture.pixels is not None:
+            return picture.pixels
+        # It was known when the prompt was prepared.
+        return self._llava.image_processor.tiles(picture.picture.open(), picture.view)
 
     def _embed(self) -> mx.array:
         """Embeddings `[T, D]` of what isn't known yet; a picture may be known in part."""

@@ -38,6 +38,7 @@ class Scheduler:
         memory: Memory,
         *,
         chunk: int = CHUNK,
+        tiles: int = 1,
         draft: DraftModel | None = None,
     ) -> None:
         self.caches = caches
@@ -45,6 +46,7 @@ class Scheduler:
         self.speculate = True
         self._llava = llava
         self._chunk = chunk
+        self._tiles = tiles
         self._draft_model = draft
         self._allowed = _allowed(llava)
         self._waiting: deque[Sequence] = deque()  # for memory
@@ -208,7 +210,7 @@ class Scheduler:
         return [token for token in sequence.all_ids if token != image]
 
     def _reader(self, sequence: Sequence) -> PromptReader:
-        return PromptReader(self._llava, self.caches, sequence, self._chunk)
+        return PromptReader(self._llava, self.caches, sequence, self._chunk, self._tiles)
 
     def _write(self) -> None:
         for row, token in self._decoder.step():

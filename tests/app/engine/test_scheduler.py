@@ -29,12 +29,12 @@ def cold(tmp_path_factory: pytest.TempPathFactory) -> Cold:
 class Bench:
     """A scheduler with small chunks, and the sequences in it."""
 
-    def __init__(self, cold: Cold, chunk: int = 16) -> None:
+    def __init__(self, cold: Cold, chunk: int = 16, tiles: int = 1) -> None:
         served = serve(cold.llava)
         self.cold = cold
         self.preparation: Preparation = served.preparation
         caches, memory = served.scheduler.caches, served.scheduler.memory
-        self.scheduler = Scheduler(cold.llava, caches, memory, chunk=chunk)
+        self.scheduler = Scheduler(cold.llava, caches, memory, chunk=chunk, tiles=tiles)
         self.prefixes = self.scheduler.caches.prefixes
 
     def add(self, request: ChatRequest) -> Sequence:
@@ -81,6 +81,17 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(LlavaNetwork, "encode_pictures", counted)
     return seen
+
+
+async def test_pictures_go_through_the_tower_together_where_that_pays(
+    cold: Cold, encoded: list[int]
+) -> None:
+    bench = Bench(cold, tiles=2)
+    request = ask(("what are these", [BLUE, RED, BLUE]))
+    sequence = bench.add(request)
+    bench.run()
+    assert len(encoded) == 1
+    await bench.check(request, sequence)
 
 
 async def test_answers_that_are_made_together_are_each_as_if_alone(bench: Bench) -> None:
