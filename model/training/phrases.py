@@ -88,7 +88,11 @@ ANY = (
     "existing", "main", "basic", "pretty", "separable", "tiny", "bright", "total", "other",
     "isolated", "disjoint", "actual", "real", "flat", "solid", "filled", "painted", "present",
     "possible", "certain", "several", "complete", "detached", "independent", "discrete",
-    "recognizable", "noticeable",
+    "recognizable", "noticeable", "disconnected", "lone", "free", "loose", "standalone", "sole",
+    "countable", "discernible", "apparent", "obvious", "identifiable", "sketched", "outlined",
+    "coloured", "printed", "given", "displayed", "depicted", "illustrated", "regular", "closed",
+    "proper", "new", "old", "great", "fine", "lovely", "cute", "funny", "strange", "random",
+    "assorted", "mixed", "remaining", "available", "spaced", "scattered", "standing", "floating",
 )  # fmt: skip
 # Counts without a noun: everything is meant.
 COUNT_ALL = (

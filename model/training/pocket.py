@@ -77,8 +77,8 @@ class Recipe:
 AGAIN = Recipe(
     pictures=32_000,
     featured=32_000,
-    polish_steps=2000,
-    polish_rates=(0.004, 7e-4),
+    polish_steps=700,
+    polish_rates=(0.003, 5e-4),
     limits=Limits(log_every=25, save_every=50),
 )
 CONFIG: dict[str, Any] = {

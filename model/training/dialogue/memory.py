@@ -39,7 +39,7 @@ class Memory:
         if same_color and hide != "color":
             noun = self.rng.choice(("shape", "thing", "object", "one", "figure", "shape", "item"))
             names += [f"the {thing.color} {noun}"]
-        if both and not hide:
+        if both and hide in ("", "place"):
             names += [f"the {thing.color} {thing.shape}"] * 2
         if (not names and hide != "place" and self.alone_at(thing, scene)) or (
             hide in ("color", "shape") and self.alone_at(thing, scene) and self.rng.random() < 0.2
