@@ -18,7 +18,7 @@ from PIL import Image, ImageSequence
 from app import frame_reader
 from app.errors import PictureError
 from app.messages import Picture
-from app.pictures import MOST_BYTES, digest_of, file_name
+from app.pictures import MOST_BYTES, digest_of, file_name, read_picture
 
 _READER: Final = Path(frame_reader.__file__)
 _SECONDS: Final = 2 * frame_reader.SECONDS  # by the clock: other work may be on the cores
@@ -32,6 +32,12 @@ _PROBLEMS: Final = {
 _BOXES: Final = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _PICTURES: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif",
                     b"avis", b"mif2")  # fmt: skip
+
+
+def read_media(data: bytes, name: str = "") -> Picture:
+    """A picture or a video clip, whichever the file holds. Raises PictureError."""
+    container = container_of(data)
+    return read_picture(data, name) if container is None else read_clip(data, container, name)
 
 
 def container_of(data: bytes) -> str | None:

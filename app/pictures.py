@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import Any, Final
 
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from app.errors import PictureError
 from app.jpeg import has_more_scans, without_metadata
@@ -74,10 +74,21 @@ def read_picture(data: bytes, name: str = "") -> Picture:
 
 
 def thumbnail(picture: Picture) -> bytes:
-    """A WebP of at most 512 pixels a side."""
+    """A WebP of at most 512 pixels a side; of a clip the first frame, marked."""
     image = picture.open()
     image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    if picture.frames:
+        _mark_as_clip(image)
     return _encoded(image, "WEBP", quality=82, method=4)
+
+
+def _mark_as_clip(image: Image.Image) -> None:
+    """The sign for play in the middle, which stays in sight when the sides are cut off."""
+    x, y, radius = image.width / 2, image.height / 2, min(image.size) / 6
+    drawn = ImageDraw.Draw(image, "RGBA")
+    drawn.ellipse((x - radius, y - radius, x + radius, y + radius), (0, 0, 0, 160))
+    left, right, half = x - radius * 0.35, x + radius * 0.55, radius * 0.5
+    drawn.polygon([(left, y - half), (left, y + half), (right, y)], (255, 255, 255, 255))
 
 
 def _check_size(data: bytes, called: str) -> int:

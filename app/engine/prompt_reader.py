@@ -102,7 +102,7 @@ class PromptReader:
     def _encode(self, picture: PromptPicture) -> mx.array:
         pixels = picture.pixels
         if pixels is None:  # it was known when the prompt was prepared
-            pixels = self._llava.image_processor.tiles(picture.picture.open(), picture.view)
+            pixels = self._llava.image_processor.tiles(picture.picture.shown(), picture.view)
         features = self._llava.encode_tiles(pixels, picture.view)  # [P, D]
         self._caches.features.put((self.sequence.owner, picture.key), features)
         return features
