@@ -29,4 +29,5 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock:
 	@scripts/set-up dev
 	@$(LOCK) requirements.in -o requirements.txt
+	@$(LOCK) requirements-video.in -o requirements-video.txt
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt

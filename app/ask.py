@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 
+from app.clips import read_media
 from app.controller import Controller
 from app.engine import Engine, create_engine
 from app.errors import EngineError, NotReady, PictureError
 from app.messages import ChatRequest, Delta, Finished, Message, Picture, Sampling
-from app.pictures import MOST_BYTES, read_picture
+from app.pictures import MOST_BYTES
 from app.settings import Settings
 
 STANDARD_INPUT = "-"
@@ -38,7 +39,7 @@ def run(settings: Settings, images: Sequence[str], question: str) -> int:
 def _read(images: Sequence[str]) -> tuple[Picture, ...]:
     if list(images).count(STANDARD_INPUT) > 1:
         raise PictureError("Standard input (-) holds one picture: give it once.")
-    return tuple(read_picture(_bytes(image), _name(image)) for image in images)
+    return tuple(read_media(_bytes(image), _name(image)) for image in images)
 
 
 def _name(image: str) -> str:

@@ -96,7 +96,9 @@ def _add_ask(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="command", title="commands", metavar="ask")
     ask = commands.add_parser("ask", help="answer one question in the terminal", allow_abbrev=False)
     ask.add_argument("question", help="what to ask, in quotes")
-    image_help = "a picture to ask about, - for standard input; may be given several times"
+    image_help = (
+        "a picture or video clip to ask about, - for standard input; may be given several times"
+    )
     ask.add_argument("--image", metavar="FILE", action="append", default=[], help=image_help)
     _add_model_options(_Options(ask, {}), *[argparse.SUPPRESS] * 4)
 

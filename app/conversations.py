@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from app.answer_keeper import AnswerKeeper
 from app.chat_request import chat_request, sampling
+from app.clips import read_media
 from app.controller import Controller
 from app.errors import InvalidRequest, NotReady, StorageError
 from app.messages import (
@@ -25,7 +26,7 @@ from app.messages import (
     Shortened,
     Usage,
 )
-from app.pictures import read_picture, thumbnail
+from app.pictures import thumbnail
 from app.store import Store
 from app.store.records import Chat, ChatMessage, ChatSettings, Conversation, StoredPicture
 
@@ -83,8 +84,8 @@ class Conversations:
         await self._on_disk(lambda: self._store.show(owner, conversation, message))
 
     async def add_picture(self, owner: str, data: bytes, name: str = "") -> Picture:
-        """Read and keep a picture. Raises PictureError; then nothing is kept."""
-        picture = await self._read(lambda: read_picture(data, name))
+        """Read and keep a picture or a clip. Raises PictureError; then nothing is kept."""
+        picture = await self._read(lambda: read_media(data, name))
         await self._on_disk(lambda: self._store.pictures.add(owner, picture))
         return picture
 
@@ -236,7 +237,7 @@ class Conversations:
         pictures = self._store.pictures.find(owner, digests)
         question = ChatMessage("", "user", text, parent, pictures, ())
         chat_request((*path, question), settings, owner, _without_pixels)
-        title = _title(text) or "A picture"
+        title = _title(text) or ("A video" if pictures[0].frames else "A picture")
         return self._store.add_question(owner, conversation, parent, text, digests, settings, title)
 
     def _ahead(
@@ -295,7 +296,7 @@ class Conversations:
 
 
 def _without_pixels(picture: StoredPicture) -> Picture:
-    return Picture(picture.digest, b"", picture.width, picture.height)
+    return Picture(picture.digest, b"", picture.width, picture.height, picture.frames)
 
 
 def _title(text: str) -> str:

@@ -8,7 +8,7 @@ import io
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from app.errors import InvalidRequest
 
@@ -49,18 +49,27 @@ class Picture:
     """A picture that intake has accepted.
 
     `digest` is the SHA-256 (hexadecimal) of mode, size and pixels: the same picture in another
-    file has the same one. `data` is an encoded file without metadata.
+    file has the same one. `data` is an encoded file without metadata. A video clip is an animated
+    picture of so many `frames`; others have 0.
     """
 
     digest: str
     data: bytes = field(repr=False)
     width: int
     height: int
+    frames: int = 0
 
     def open(self) -> Image.Image:
-        """The pixels, as RGB."""
+        """The pixels, as RGB; of a clip, those of its first frame."""
         with Image.open(io.BytesIO(self.data)) as image:
             return image.convert("RGB")
+
+    def shown(self) -> Image.Image | list[Image.Image]:
+        """What a model is shown: the pixels, or those of each frame of a clip."""
+        if not self.frames:
+            return self.open()
+        with Image.open(io.BytesIO(self.data)) as clip:
+            return [frame.convert("RGB") for frame in ImageSequence.Iterator(clip)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import Any, Final
 
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from app.errors import PictureError
 from app.jpeg import has_more_scans, without_metadata
@@ -49,7 +49,7 @@ def read_picture(data: bytes, name: str = "") -> Picture:
 
     Raises PictureError with a sentence that names the file and says what to do.
     """
-    called = _called(name)
+    called = file_name(name)
     if not data:
         raise PictureError(f"{called} is empty. Choose another file.")
     if len(data) > MOST_BYTES:
@@ -74,10 +74,21 @@ def read_picture(data: bytes, name: str = "") -> Picture:
 
 
 def thumbnail(picture: Picture) -> bytes:
-    """A WebP of at most 512 pixels a side."""
+    """A WebP of at most 512 pixels a side; of a clip the first frame, marked."""
     image = picture.open()
     image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    if picture.frames:
+        _mark_as_clip(image)
     return _encoded(image, "WEBP", quality=82, method=4)
+
+
+def _mark_as_clip(image: Image.Image) -> None:
+    """The sign for play in the middle, which stays in sight when the sides are cut off."""
+    x, y, radius = image.width / 2, image.height / 2, min(image.size) / 6
+    drawn = ImageDraw.Draw(image, "RGBA")
+    drawn.ellipse((x - radius, y - radius, x + radius, y + radius), (0, 0, 0, 160))
+    left, right, half = x - radius * 0.35, x + radius * 0.55, radius * 0.5
+    drawn.polygon([(left, y - half), (left, y + half), (right, y)], (255, 255, 255, 255))
 
 
 def _check_size(data: bytes, called: str) -> int:
@@ -101,10 +112,10 @@ def _check_size(data: bytes, called: str) -> int:
 
 def _decode(data: bytes) -> Picture:
     image, upright_jpeg = _pixels(data)
-    digest = _digest(image)
+    digest = digest_of(image)
     # Of a 12-megapixel photo the JPEG itself has 2.6 MB, a lossless copy 11.5 MB.
     kept = without_metadata(data) if upright_jpeg else None
-    if kept is None or _digest_of(kept) != digest:
+    if kept is None or _digest_of_jpeg(kept) != digest:
         kept = _lossless(image)
     return Picture(digest, kept, image.width, image.height)
 
@@ -130,7 +141,8 @@ def _lossless(image: Image.Image) -> bytes:
     return _encoded(image, "WEBP", lossless=True, method=0, quality=0)
 
 
-def _digest(image: Image.Image) -> str:
+def digest_of(image: Image.Image) -> str:
+    """SHA-256 of mode, size and pixels."""
     digest = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     for strip in _strips(image):
         digest.update(strip.tobytes())
@@ -144,11 +156,11 @@ def _strips(image: Image.Image) -> Iterator[Image.Image]:
         yield image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _digest_of(jpeg: bytes) -> str | None:
+def _digest_of_jpeg(jpeg: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
             image.load()
-            return _digest(image if image.mode == "RGB" else image.convert("RGB"))
+            return digest_of(image if image.mode == "RGB" else image.convert("RGB"))
     except Exception:
         return None  # then a lossless copy is kept
 
@@ -160,10 +172,10 @@ def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def _called(name: str) -> str:
+def file_name(name: str, unnamed: str = "The picture") -> str:
     """The file's name as a message may repeat it: one short line, or words for none."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     shown = "".join(c for c in last if c.isprintable()).strip()
     if len(shown) > LONGEST_NAME:
         shown = shown[: LONGEST_NAME - 12] + "..." + shown[-9:]
-    return shown or "The picture"
+    return shown or unnamed

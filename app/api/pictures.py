@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.api.data_url import decode
 from app.api.schema import Turn
+from app.clips import read_media
 from app.errors import PictureError
 from app.messages import MOST_PICTURES, Message, Picture
-from app.pictures import read_picture
 
 # Decoding takes memory by the hundred megabytes: never more than two at once, whoever asks.
 _readers = ThreadPoolExecutor(2, thread_name_prefix="pictures")
@@ -29,4 +29,4 @@ async def _message(turn: Turn) -> Message:
 
 
 def _read(url: str) -> Picture:
-    return read_picture(decode(url))
+    return read_media(decode(url))

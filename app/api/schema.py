@@ -141,10 +141,10 @@ def _part(given: Any, place: str) -> tuple[str, str]:
     kind = part.get("type")
     if kind == "text":
         return "text", _text(part.get("text"), f"{place}.text")
-    if kind == "image_url":
-        url = _object(part.get("image_url"), f"{place}.image_url").get("url")
-        return "image_url", _text(url, f"{place}.image_url.url")
-    raise InvalidRequest(f"{place}.type is text or image_url.")
+    if kind in ("image_url", "video_url"):  # the file itself says which it is
+        url = _object(part.get(kind), f"{place}.{kind}").get("url")
+        return kind, _text(url, f"{place}.{kind}.url")
+    raise InvalidRequest(f"{place}.type is text, image_url or video_url.")
 
 
 def _object(value: Any, place: str) -> Mapping[str, Any]:

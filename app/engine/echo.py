@@ -10,7 +10,17 @@ from collections.abc import AsyncGenerator
 
 from app.engine.base import EngineState, EngineStatus
 from app.errors import EngineError, NotReady
-from app.messages import ChatRequest, Delta, Event, Finished, FinishReason, Message, Reading, Usage
+from app.messages import (
+    ChatRequest,
+    Delta,
+    Event,
+    Finished,
+    FinishReason,
+    Message,
+    Picture,
+    Reading,
+    Usage,
+)
 
 PICTURE_TOKENS = 16  # what a picture counts in the usage
 _WORD = re.compile(r"\s*\S+|\s+")
@@ -83,10 +93,14 @@ def count_tokens(request: ChatRequest) -> int:
     return words + PICTURE_TOKENS * len(request.pictures)
 
 
+def _seen(picture: Picture) -> str:
+    kind = f"clip of {picture.frames} frames" if picture.frames else "picture"
+    return f"[{kind} {picture.width}x{picture.height}]"
+
+
 def _echo(request: ChatRequest) -> str:
     """The last message with its pictures in words, cut before the first stop string."""
     message: Message = request.messages[-1]
-    seen = (f"[picture {picture.width}x{picture.height}]" for picture in message.pictures)
-    answer = " ".join((*seen, message.text))
+    answer = " ".join((*map(_seen, message.pictures), message.text))
     stops = [answer.find(stop) for stop in request.sampling.stop if stop in answer]
     return answer[: min(stops, default=len(answer))]

@@ -21,7 +21,7 @@ from model.errors import PromptError, TemplateError
 from model.llava import Llava
 from model.prompt import Prompt, expand, keys
 from model.sampling import Sampler
-from model.tiling import View
+from model.tiling import Clip, Size, View
 
 ROOM_TO_ANSWER = 4  # the part of the context that is left free by leaving out turns, at most
 
@@ -90,8 +90,7 @@ class Preparation:
         return expand(ids, llava.config.image_token_index, lengths)
 
     def _views(self, request: ChatRequest) -> list[View]:
-        sizes = [(picture.height, picture.width) for picture in request.pictures]
-        return self._llava.config.views(sizes)
+        return self._llava.config.views([_size(picture) for picture in request.pictures])
 
     def _limits(self, prompt: Prompt, sampling: Sampling) -> Limits:
         left = self.context - len(prompt)
@@ -110,7 +109,11 @@ class Preparation:
     def _pixels(self, owner: str, picture: Picture, view: View) -> NDArray[np.float32] | None:
         if (owner, picture_key(picture, view)) in self._features:
             return None
-        return self._llava.image_processor.tiles(picture.open(), view)
+        return self._llava.image_processor.tiles(picture.shown(), view)
+
+
+def _size(picture: Picture) -> Size | Clip:
+    return Clip(picture.frames) if picture.frames else (picture.height, picture.width)
 
 
 def _visual(prompt: Prompt) -> str:

@@ -125,7 +125,7 @@ class PromptReader:
         if picture.pixels is not None:
             return picture.pixels
         # It was known when the prompt was prepared.
-        return self._llava.image_processor.tiles(picture.picture.open(), picture.view)
+        return self._llava.image_processor.tiles(picture.picture.shown(), picture.view)
 
     def _embed(self) -> mx.array:
         """Embeddings `[T, D]` of what isn't known yet; a picture may be known in part."""

@@ -37,6 +37,10 @@ def payload(request: ChatRequest, model: str) -> dict[str, Any]:
 
 
 def _message(message: Message) -> dict[str, Any]:
+    if any(picture.frames for picture in message.pictures):
+        raise InvalidRequest(
+            "A video can't be handed on to the model's server: begin a chat without it."
+        )
     if not message.pictures:
         return {"role": message.role, "content": message.text}
     parts: list[dict[str, Any]] = [

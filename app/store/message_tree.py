@@ -121,8 +121,7 @@ class MessageTree:
         """Rows with their pictures and versions."""
         pictures: dict[str, list[StoredPicture]] = defaultdict(list)
         for row in self._database.rows(_PICTURES, (conversation, owner)):
-            picture = StoredPicture(row["digest"], row["width"], row["height"])
-            pictures[row["message"]].append(picture)
+            pictures[row["message"]].append(StoredPicture.of(row))
         versions: dict[str | None, list[str]] = defaultdict(list)
         for row in self._database.rows(_VERSIONS, (conversation, owner)):
             versions[row["parent"]].append(row["id"])

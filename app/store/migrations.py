@@ -70,3 +70,9 @@ def m002_settings_of_answers_and_offered_pictures(connection: sqlite3.Connection
         "UPDATE pictures SET offered = created WHERE NOT EXISTS (SELECT 1 FROM message_pictures m"
         " WHERE m.owner = pictures.owner AND m.digest = pictures.digest)"
     )
+
+
+@_migration
+def m003_clips(connection: sqlite3.Connection) -> None:
+    """How many frames a video clip has, 0 for a picture."""
+    connection.execute("ALTER TABLE pictures ADD COLUMN frames INTEGER NOT NULL DEFAULT 0")

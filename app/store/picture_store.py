@@ -39,17 +39,18 @@ class PictureStore:
         now = time.time()
         with self._database.change() as change:
             change.execute(
-                "INSERT INTO pictures (owner, digest, width, height, created, offered)"
-                " VALUES (?, ?, ?, ?, ?, ?)"
+                "INSERT INTO pictures (owner, digest, width, height, frames, created, offered)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET offered = excluded.offered",
-                (owner, picture.digest, picture.width, picture.height, now, now),
+                (owner, picture.digest, picture.width, picture.height, picture.frames, now, now),
             )
 
     def get(self, owner: str, digest: str) -> Picture:
         row = self._row(owner, digest)
         try:
             with storage_errors():
-                return Picture(digest, self._files.read(digest), row["width"], row["height"])
+                data = self._files.read(digest)
+                return Picture(digest, data, row["width"], row["height"], row["frames"])
         except FileNotFoundError:
             raise NotFound(MISSING) from None
 
@@ -70,7 +71,7 @@ class PictureStore:
     def find(self, owner: str, digests: Iterable[str]) -> tuple[StoredPicture, ...]:
         """The pictures without their pixels, if the owner has all of them."""
         rows = [self._row(owner, digest) for digest in digests]
-        return tuple(StoredPicture(row["digest"], row["width"], row["height"]) for row in rows)
+        return tuple(StoredPicture.of(row) for row in rows)
 
     def drop(self, owner: str, digests: Iterable[str]) -> None:
         """Forget those of these pictures that nothing uses any more."""

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from sqlite3 import Row
+from typing import NamedTuple, Self
 
 from app.messages import FinishReason, Usage
 
@@ -18,11 +19,17 @@ class ChatSettings(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredPicture:
-    """A picture of a message; its pixels are at `/media/{digest}`."""
+    """A picture of a message; its pixels are at `/media/{digest}`. A clip has `frames`."""
 
     digest: str
     width: int
     height: int
+    frames: int = 0
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """From a row of the table."""
+        return cls(row["digest"], row["width"], row["height"], row["frames"])
 
 
 @dataclass(frozen=True, slots=True)

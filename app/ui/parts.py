@@ -55,7 +55,10 @@ PANEL_HEAD = f"""
 
 PANEL_NOTE = '<p class="panel-note">They hold from the next message on.</p>'
 
-ACCEPTED = "image/png,image/jpeg,image/webp,image/gif,image/heic,image/heif,image/avif,.heic,.avif"
+ACCEPTED = (
+    "image/png,image/jpeg,image/webp,image/gif,image/heic,image/heif,image/avif,.heic,.avif,"
+    "video/mp4,video/quicktime,video/webm,video/x-matroska,video/x-msvideo,.mkv"
+)
 
 COMPOSER = f"""
 <button type="button" class="to-end" data-act="to-end" aria-label="To the newest message" hidden>

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
 
-from app.conversations import ChatMessage
+from app.conversations import ChatMessage, StoredPicture
 from app.messages import Usage
 from app.ui.answers import Answer, Phase
 from app.ui.markdown import render_markdown
@@ -77,13 +77,18 @@ def _pictures(message: ChatMessage) -> str:
         f'<div class="pictures{several}">'
         + "".join(
             f'<button type="button" class="picture" data-act="zoom" '
-            f'data-full="/media/{escape(picture.digest)}" aria-label="Picture {number}, full size">'
-            f'<img src="/media/{escape(picture.digest)}?thumb=1" alt="Picture {number}" '
+            f'data-full="/media/{escape(picture.digest)}" '
+            f'aria-label="{_kind(picture)} {number}, full size">'
+            f'<img src="/media/{escape(picture.digest)}?thumb=1" alt="{_kind(picture)} {number}" '
             f'width="{picture.width}" height="{picture.height}"></button>'
             for number, picture in enumerate(message.pictures, start=1)
         )
         + "</div>"
     )
+
+
+def _kind(picture: StoredPicture) -> str:
+    return "Video" if picture.frames else "Picture"
 
 
 def _said(html: str) -> str:

@@ -1,4 +1,4 @@
-"""`POST /pictures`: one picture as the body; its digest, or what is wrong with it, comes back.
+"""`POST /pictures`: one picture or clip as the body; its digest, or what is wrong, comes back.
 
 A picture is read when it is dropped, seconds before the question is sent. What a picture may be
 is `app.pictures`' business, how large a body the shell's, how errors look the API's.
@@ -17,9 +17,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/pictures")
-async def add_picture(request: Request, owner: OwnerOf) -> dict[str, str]:
+async def add_picture(request: Request, owner: OwnerOf) -> dict[str, str | int]:
     """Store the picture for this owner, or say in the page's words why it can't be."""
     conversations: Conversations = request.app.state.conversations
     name = unquote(request.headers.get("x-file-name", ""))[-LONGEST_NAME:]
     picture = await conversations.add_picture(owner, await request.body(), name)
-    return {"digest": picture.digest}
+    return {"digest": picture.digest, "frames": picture.frames}

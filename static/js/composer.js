@@ -139,7 +139,7 @@ export class Composer {
     this.form.toggleAttribute("data-sending", Boolean(this.sending));
     this.sendButton.disabled = Boolean(this.sending) || this.isNothing;
     if (this.isNothing) this.queue(false);
-    const draft = { text: this.text.value, pictures: this.pictures.digests };
+    const draft = { text: this.text.value, pictures: this.pictures.draft };
     try { sessionStorage.setItem(DRAFT, JSON.stringify(draft)); } catch { /* private window */ }
   }
 

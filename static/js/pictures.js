@@ -10,12 +10,17 @@ export class Pictures {
     this.onChange = onChange;
     this.onError = onError;
     this.onEmptied = onEmptied;
-    this.items = []; // { digest, element, done }
+    this.items = []; // { digest, kind, element, done }
     this.sent = []; // those of the message that is on its way
   }
 
   get digests() {
     return this.items.filter((item) => item.digest).map((item) => item.digest);
+  }
+
+  // What `restore` takes, for a draft.
+  get draft() {
+    return this.items.filter((item) => item.digest).map(({ digest, kind }) => ({ digest, kind }));
   }
 
   get isEmpty() {
@@ -57,15 +62,15 @@ export class Pictures {
       this.remove(item);
       return answer.error;
     }
-    this.show(item, answer.digest);
+    this.show(item, answer.digest, answer.frames ? "Video" : "Picture");
     return "";
   }
 
-  restore(digests) {
-    for (const digest of digests) {
-      const item = this.place("Picture");
+  restore(draft) {
+    for (const { digest, kind } of draft) {
+      const item = this.place(kind);
       item.done = Promise.resolve(true);
-      const image = this.show(item, digest);
+      const image = this.show(item, digest, kind);
       image.addEventListener("error", () => this.remove(item)); // gone since the draft was kept
     }
   }
@@ -77,7 +82,7 @@ export class Pictures {
       '<div class="loading" role="status"><span class="unseen">Reading the picture</span></div>' +
       '<button type="button" class="remove"><svg class="icon" viewBox="0 0 24 24">' +
       '<use href="/ui/icons/icons.svg#close"></use></svg></button>';
-    const item = { digest: null, element, done: null };
+    const item = { digest: null, kind: null, element, done: null };
     const button = element.querySelector("button");
     button.setAttribute("aria-label", `Remove ${name}`);
     button.addEventListener("click", () => {
@@ -92,11 +97,11 @@ export class Pictures {
     return item;
   }
 
-  show(item, digest) {
-    item.digest = digest;
+  show(item, digest, kind) {
+    Object.assign(item, { digest, kind });
     const image = document.createElement("img");
     image.src = `/media/${digest}?thumb=1`;
-    image.alt = "Picture to be sent";
+    image.alt = `${kind} to be sent`;
     item.element.querySelector(".loading").replaceWith(image);
     this.onChange();
     return image;

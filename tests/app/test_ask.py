@@ -41,6 +41,16 @@ def test_the_answer_is_on_standard_output(
     assert said.err == ""
 
 
+def test_a_video_is_asked_about_like_a_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.app.films import film
+
+    (tmp_path / "a.webm").write_bytes(film("libvpx", "webm", frames=3))
+    assert ask.run(ECHO, [str(tmp_path / "a.webm")], "look") == 0
+    assert capsys.readouterr().out == "[clip of 3 frames 96x64] look\n"
+
+
 def test_a_question_needs_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
     assert ask.run(ECHO, [], "hello") == 0
     assert capsys.readouterr().out == "hello\n"

@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,7 @@ from app.engine.echo import EchoEngine
 from app.errors import InvalidRequest, NotFound, PictureError
 from app.messages import Delta, Finished, Shortened, Usage
 from app.store import Store
+from app.store.migrations import MIGRATIONS, m003_clips
 
 pytestmark = pytest.mark.anyio
 ME = "local"
@@ -98,6 +100,31 @@ async def test_all_pictures_of_the_path_stay_in_the_context(chats, engine):
     assert [p.digest for p in engine.requests[-1].pictures] == [red, blue, red]
     assert [len(m.pictures) for m in engine.requests[-1].messages] == [1, 0, 2, 0, 0]
     assert [p.digest for p in (await chats.open(ME, chat)).messages[2].pictures] == [blue, red]
+
+
+async def test_a_clip_is_kept_with_its_frames(chats, engine):
+    from tests.app.films import film
+
+    clip = await chats.add_picture(ME, film(frames=5), "a.mp4")
+    thumb = await chats.thumbnail(ME, clip.digest)
+    with Image.open(io.BytesIO(thumb)) as small:
+        assert small.convert("RGB").getpixel((48, 32)) == pytest.approx((255,) * 3, abs=12)  # play
+    chat = await chats.create(ME)
+    await say(chats, chat, "", [clip.digest])
+    (seen,) = engine.requests[-1].pictures
+    assert (seen, len(seen.shown())) == (clip, 5)
+    opened = await chats.open(ME, chat)
+    assert (opened.title, opened.messages[0].pictures[0].frames) == ("A video", 5)
+
+
+def test_pictures_of_an_older_database_are_no_clips(tmp_path):
+    with sqlite3.connect(tmp_path / "older.db") as older:
+        for step in MIGRATIONS[:2]:
+            step(older)
+        older.execute("INSERT INTO pictures VALUES ('me', 'abc', 3, 4, 0, NULL)")
+        m003_clips(older)
+        assert older.execute("SELECT frames FROM pictures").fetchall() == [(0,)]
+    older.close()
 
 
 async def test_the_message_is_kept_before_anything_is_generated(chats):

@@ -194,3 +194,30 @@ def test_pictures_of_an_unsent_message_survive_a_reload(chat: Chat) -> None:
     chat.reload()
     expect(chat.thumbnails).to_have_count(1)
     expect(chat.box).to_have_value("not yet sent")
+
+
+def test_a_video_is_sent_as_a_clip_marked_and_played(chat: Chat) -> None:
+    from tests.app.films import film
+
+    chat.drop(File("film.mp4", "video/mp4", film(size=(320, 240))))
+    expect(chat.page.get_by_alt_text("Video to be sent")).to_be_visible()
+    chat.reload()
+    expect(chat.page.get_by_alt_text("Video to be sent")).to_be_visible()  # the draft knows
+    chat.ask("What happens?")
+    expect(chat.answered(1)).to_have_text("[clip of 8 frames 320x240] What happens?")
+    chat.reload()
+    chat.page.get_by_label("Video 1, full size").click()
+    full = chat.page.get_by_role("dialog").locator("img")
+    kind = "image => fetch(image.src).then((answer) => answer.arrayBuffer())"
+    kind += ".then((data) => new TextDecoder('latin1').decode(data).includes('ANMF'))"
+    assert full.evaluate(kind)  # it moves
+
+
+def test_a_file_that_is_half_a_video_is_named_and_the_text_stays(chat: Chat) -> None:
+    from tests.app.films import film
+
+    chat.box.fill("typed before")
+    chat.attach(File("half.mp4", "video/mp4", film()[:1500]))
+    expect(chat.notice).to_contain_text("half.mp4 could not be read")
+    expect(chat.box).to_have_value("typed before")
+    expect(chat.thumbnails).to_have_count(0)

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.app import running
 from tests.app.running import Running
-from tests.browser.chat import Chat
+from tests.browser.chat import Chat, File
 from tests.browser.conftest import NewContext
 
 POCKET = Path(__file__).resolve().parents[2] / "model" / "pocket" / "model.safetensors"
@@ -66,3 +66,17 @@ def test_the_bundled_model_sees_the_example_and_follows_up(
     expect(chat.answered(2)).to_contain_text("red", ignore_case=True)
     chat.ask("Is there a blue circle?")
     expect(chat.answered(3)).to_contain_text("No")
+
+
+def test_a_video_that_it_can_not_look_at_is_said_and_nothing_is_lost(
+    new_context: NewContext, pocket: Running
+) -> None:
+    from tests.app.films import film
+
+    chat = Chat.open(new_context(pocket.url), pocket.url)
+    chat.drop(File("film.mp4", "video/mp4", film()))
+    chat.ask("What happens?")
+    expect(chat.notice).to_contain_text("This model can't look at videos: LLaVA-OneVision can.")
+    chat.reload()
+    expect(chat.questions).to_contain_text("What happens?")
+    expect(chat.page.get_by_label("Video 1, full size")).to_be_visible()

@@ -1,6 +1,7 @@
 """`POST /v1/chat/completions` on echo engines: shapes, refusals, and who leaves in the middle."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -112,6 +113,17 @@ async def test_pictures_come_as_data_urls() -> None:
     response = await post(application(), body() | {"messages": messages})
     said = response.json()["choices"][0]["message"]["content"]
     assert said == "[picture 12x9] [picture 20x30] look"
+
+
+async def test_a_video_comes_as_a_picture_does() -> None:
+    from tests.app.films import film
+
+    url = "data:video/mp4;base64," + base64.b64encode(film()).decode()
+    parts: list[Any] = [{"type": kind, kind: {"url": url}} for kind in ("image_url", "video_url")]
+    messages = [{"role": "user", "content": [*parts, {"type": "text", "text": "look"}]}]
+    response = await post(application(), body() | {"messages": messages})
+    said = response.json()["choices"][0]["message"]["content"]
+    assert said == "[clip of 8 frames 96x64] [clip of 8 frames 96x64] look"
 
 
 async def test_a_remote_picture_is_refused() -> None:

@@ -49,12 +49,13 @@ def test_parts_become_text_and_urls() -> None:
         {"type": "image_url", "image_url": {"url": "data:1", "detail": "high"}},
         {"type": "text", "text": "at both"},
         {"type": "image_url", "image_url": {"url": "data:2"}},
+        {"type": "video_url", "video_url": {"url": "data:3"}},
     ]
     given = read(messages=[{"role": "developer", "content": "be brief", "name": "x"},
                            {"role": "user", "content": content}])  # fmt: skip
     assert given.turns == (
         Turn("system", "be brief"),
-        Turn("user", "look\nat both", ("data:1", "data:2"), (5, 12)),
+        Turn("user", "look\nat both", ("data:1", "data:2", "data:3"), (5, 12, 12)),
     )
 
 
@@ -114,7 +115,7 @@ def test_a_field_that_nobody_knows_is_refused() -> None:
         ({"messages": [{"role": "user", "content": ["x"]}]}, r"content\[0\] is an object"),
         (
             {"messages": [{"role": "user", "content": [{"type": "file"}]}]},
-            r"content\[0\].type is text or image_url",
+            r"content\[0\].type is text, image_url or video_url",
         ),
         (
             {"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]},

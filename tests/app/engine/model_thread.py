@@ -53,6 +53,15 @@ def picture(seed: int) -> Picture:
     return Picture(sha256(image.tobytes()).hexdigest(), file.getvalue(), *image.size)
 
 
+def clip(*seeds: int) -> Picture:
+    """A video clip whose frames are the pictures of these seeds."""
+    first, *rest = [picture(seed).open() for seed in seeds]
+    file = io.BytesIO()
+    first.save(file, "WEBP", save_all=True, append_images=rest, lossless=True)
+    name = sha256(repr(seeds).encode()).hexdigest()
+    return Picture(name, file.getvalue(), *first.size, len(seeds))
+
+
 def ask(
     *turns: str | tuple[str, Sequence[Picture]], owner: str = "local", **sampling: Any
 ) -> ChatRequest:
@@ -145,7 +154,7 @@ class Cold:
         """The visual tokens `[P, D]` of each picture, which others may change."""
         digests = tuple(picture.digest for picture in pictures)
         if digests not in self._encoded:
-            images = [picture.open() for picture in pictures]
+            images = [picture.shown() for picture in pictures]
             self._encoded[digests] = self.llava.encode_pictures(images)
         return self._encoded[digests]
 

@@ -37,6 +37,12 @@ async def test_pictures_are_echoed_by_their_size_and_counted() -> None:
     assert events[0] == Reading(0, 17)
 
 
+async def test_a_clip_is_echoed_by_its_frames() -> None:
+    clip = Picture("a" * 64, b"", 64, 48, 8)
+    events = await collect(EchoEngine(), ask("look", pictures=(clip,)))
+    assert text(events) == "[clip of 8 frames 64x48] look"
+
+
 async def test_the_limit_ends_an_answer_as_length() -> None:
     events = await collect(EchoEngine(), ask("one two three", max_tokens=2))
     assert text(events) == "one two"

@@ -21,6 +21,7 @@ from model.errors import CheckpointError
 from tests.app.engine.model_thread import (
     Cold,
     ask,
+    clip,
     collect,
     finished,
     picture,
@@ -28,6 +29,7 @@ from tests.app.engine.model_thread import (
     text,
     write_speaker,
 )
+from tests.checkpoints import ONEVISION
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +98,20 @@ async def test_pictures_and_their_order_change_the_answer(engine: MlxEngine) -> 
         for pictures in ([], [RED], [BLUE], [RED, BLUE], [BLUE, RED])
     }
     assert len(answers) == 5
+
+
+async def test_a_clip_is_answered_as_in_a_cold_run_also_in_later_turns(tmp_path: Path) -> None:
+    folder = write_speaker(tmp_path, **ONEVISION)
+    cold = Cold(folder)
+    async with running(MlxEngine(("tiny", "one"), partial(loading.load, str(folder)))) as engine:
+        said = {}
+        for frames in ((1, 2, 3), (3, 2, 1), (1, 2)):
+            request = ask(("what happens", [clip(*frames)]))
+            said[frames] = text(await collect(engine, request))
+            assert said[frames] == cold.answer(request)[0]
+            later = ask(("what happens", [clip(*frames)]), said[frames], ("and here", [RED]))
+            assert text(await collect(engine, later)) == cold.answer(later)[0]
+        assert len(set(said.values())) > 1
 
 
 async def test_conversations_at_once_do_not_mix(engine: MlxEngine, cold: Cold) -> None:

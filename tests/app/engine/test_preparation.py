@@ -1,6 +1,7 @@
 """What a request becomes before the model sees it, with a real tokenizer and template."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from app.engine.sequence import Sequence
 from app.errors import InvalidRequest, TooLong
 from app.messages import ChatRequest, Message, Sampling
 from model.conversation import get_template
-from tests.app.engine.model_thread import Cold, ask, picture, write_speaker
+from tests.app.engine.model_thread import Cold, ask, clip, picture, write_speaker
+from tests.checkpoints import ONEVISION
 
 pytestmark = pytest.mark.anyio
 
@@ -52,6 +54,21 @@ async def test_ids_keys_and_places_belong_together(cold: Cold, preparation: Prep
     assert [one.view.tokens for one in sequence.pictures] == [PATCHES] * 3
     for token, key in zip(sequence.ids, sequence.keys, strict=True):
         assert key == token if token != image else key >= 2**127
+
+
+async def test_a_clip_is_as_many_tiles_as_it_has_frames(tmp_path: Path) -> None:
+    onevision = Cold(write_speaker(tmp_path, **ONEVISION)).llava
+    preparation = Preparation(onevision, FeatureCache(10**6), Memory(10**9, 1000))
+    seen, beside = prepare(preparation, ask(("look", [clip(1, 2, 3), RED]))).pictures
+    assert seen.view.tokens == 3 * 1 + 1  # one of 2 by 2 patches each, and a newline
+    assert seen.pixels is not None
+    assert seen.pixels.shape == (3, 28, 28, 3)
+    assert not beside.view.padded  # it is the only picture
+
+
+async def test_a_model_that_takes_no_clips_says_which_does(preparation: Preparation) -> None:
+    with pytest.raises(InvalidRequest, match="can't look at videos: LLaVA-OneVision can"):
+        prepare(preparation, ask(("look", [clip(1, 2)])))
 
 
 async def test_the_same_picture_has_the_same_keys_and_another_has_others(

@@ -46,6 +46,12 @@ def test_pictures_go_before_the_text_in_a_form_that_every_server_reads(
     assert (opened.format, opened.size) == (sent.upper(), (5, 4))
 
 
+def test_a_clip_is_not_handed_on_as_its_first_frame() -> None:
+    clip = Picture("a" * 64, picture("WEBP").data, 5, 4, 8)
+    with pytest.raises(InvalidRequest, match="video can't be handed on"):
+        payload(ChatRequest((Message("user", "look", (clip,)),)), "m")
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

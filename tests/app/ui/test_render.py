@@ -42,6 +42,13 @@ def test_pictures_are_addresses_of_thumbnails_with_their_size() -> None:
     assert f'data-full="/media/{"b" * 64}"' in html
 
 
+def test_a_clip_is_called_a_video() -> None:
+    clip = StoredPicture("a" * 64, 640, 480, 8)
+    html = thread([replace(ASKED, pictures=(clip,)), SAID], busy=False)
+    assert 'alt="Video 1"' in html
+    assert 'aria-label="Video 1, full size"' in html
+
+
 def test_versions_are_numbered_and_lead_to_their_neighbours() -> None:
     html = thread([ASKED, replace(SAID, versions=("a0", "a1", "a2"))], busy=False)
     assert "2 / 3" in html
