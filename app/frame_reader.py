@@ -3,7 +3,7 @@
 Reads the file from standard input, whose container is its argument, and writes some of its frames,
 sampled evenly, as one animated WebP to standard output; one that is equal to the frame before is
 left out. The exit status says what is wrong with a file. FFmpeg's decoders are a large surface:
-here the worst file ends a process that has nothing. Knows nothing of the rest of the program.
+what goes wrong in them ends this process alone. Knows nothing of the rest of the program.
 """
 
 import io

@@ -9,6 +9,12 @@ import pytest
 av: Any = pytest.importorskip("av", reason="video clips need PyAV: see requirements-video.txt")
 
 PIXELS = {"mjpeg": "yuvj420p", "prores": "yuv422p10le"}
+RECORDED = {"webm": {"live": "1"}, "mp4": {"movflags": "frag_keyframe+empty_moov"}}
+
+
+class _Line(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
 
 
 def film(
@@ -18,14 +24,18 @@ def film(
     size: tuple[int, int] = (96, 64),
     rate: int = 20,
     keys: int = 12,
+    recorded: bool = False,
 ) -> bytes:
     """A file of so many `frames`, `rate` a second, each `keys` one that stands by itself.
 
-    The left half of each frame is red.
+    The left half of each frame is red. One that is `recorded` was written without going back, as
+    a browser writes it: it doesn't say at its beginning what is in it.
     """
-    file = io.BytesIO()
+    file = _Line() if recorded else io.BytesIO()
     width, height = size
-    with av.open(file, "w", format=container) as out:
+    with av.open(
+        file, "w", format=container, options=RECORDED[container] if recorded else {}
+    ) as out:
         stream = out.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.gop_size = width, height, keys
         stream.pix_fmt = PIXELS.get(codec, "yuv420p")

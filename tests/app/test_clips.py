@@ -60,6 +60,12 @@ def test_frames_are_found_wherever_the_file_can_be_entered(keys: int) -> None:
     assert np.abs(np.subtract(greys(shown), evenly(101))).max() <= 8
 
 
+@pytest.mark.parametrize(("codec", "container"), [("libvpx", "webm"), ("libx264", "mp4")])
+def test_what_a_browser_recorded_is_read(codec: str, container: str) -> None:
+    shown = read(film(codec, container, frames=101, recorded=True)).shown()
+    assert np.abs(np.subtract(greys(shown), evenly(101))).max() <= 8
+
+
 @pytest.mark.parametrize("frames", [1, 2, 5, 8])
 def test_a_short_clip_has_all_its_frames_once(frames: int) -> None:
     assert read(film(frames=frames)).frames == frames
