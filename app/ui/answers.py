@@ -19,6 +19,7 @@ from app.messages import Delta, Event, Finished, Reading, Shortened, Waiting
 
 FLUSH = 0.05  # seconds between two updates of a page; more often, browsers fall behind
 SHARE = 0.1  # of the time may go into drawing updates: long answers are drawn less often
+MOST_UNTOLD = 256  # failures that no page has drawn yet
 ABANDONED = 60.0  # seconds without a follower after which an answer is stopped
 
 log = logging.getLogger(__name__)
@@ -85,10 +86,15 @@ class Answers:
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
         self._running: dict[tuple[str, str], Answer] = {}
+        self._untold: dict[tuple[str, str], str] = {}
 
     def get(self, owner: str, conversation: str | None) -> Answer | None:
         """The answer on its way in this conversation."""
         return None if conversation is None else self._running.get((owner, conversation))
+
+    def untold(self, owner: str, conversation: str | None) -> str:
+        """Why the last answer of a conversation failed, once: it may before a page follows it."""
+        return "" if conversation is None else self._untold.pop((owner, conversation), "")
 
     @contextmanager
     def reserve(self, owner: str, conversation: str) -> Iterator[Answer]:
@@ -103,6 +109,7 @@ class Answers:
         loading = self._controller.status().engine.state in ("loading", "unloaded")
         answer = Answer(owner, conversation, Phase.LOADING if loading else Phase.READING)
         self._running[owner, conversation] = answer
+        self._untold.pop((owner, conversation), None)
         try:
             yield answer
         except BaseException:
@@ -152,7 +159,12 @@ class Answers:
 
     def _end(self, answer: Answer) -> None:
         answer.done = True
-        del self._running[answer.owner, answer.conversation]
+        key = answer.owner, answer.conversation
+        del self._running[key]
+        if answer.error:
+            self._untold[key] = answer.error
+            if len(self._untold) > MOST_UNTOLD:
+                del self._untold[next(iter(self._untold))]
         answer.tell()
 
     async def _until_ready(self, answer: Answer) -> None:

@@ -242,6 +242,7 @@ class Desk:
     ) -> Drawn:
         """Begin the answer to the message that `kept` stores; one at a time in a conversation."""
         try:
+            sent = words.text("token")
             with self._answers.reserve(owner, conversation) as answer:
                 message = await kept
                 self._answers.begin(
@@ -249,7 +250,7 @@ class Desk:
                 )
         finally:
             kept.close()
-        return await self._draw(owner, words, conversation, sent=words.token)
+        return await self._draw(owner, words, conversation, sent=sent)
 
     async def _draw(
         self,
@@ -262,13 +263,14 @@ class Desk:
         sent: str = "",
     ) -> Drawn:
         answer = self._answers.get(owner, conversation)
+        failure = "" if answer else self._answers.untold(owner, conversation)
         state = {
             "view": words.view,
             "conversation": conversation,
             "chats": await self._chats(owner, words, conversation),
             "live": live(answer) if answer else "",
             "busy": answer is not None,
-            "notice": notice,
+            "notice": notice or failure,
             "sent": sent,
         }
         if conversation is None:

@@ -12,7 +12,7 @@ from app.engine.echo import EchoEngine
 from app.errors import EngineError, InvalidRequest
 from app.messages import ChatRequest, Delta, Event, Finished, Message, Reading, Shortened, Waiting
 from app.ui import answers as module
-from app.ui.answers import Answer, Answers, Phase
+from app.ui.answers import MOST_UNTOLD, Answer, Answers, Phase
 
 pytestmark = pytest.mark.anyio
 Opening = Callable[[], AsyncGenerator[Event, None]]
@@ -169,6 +169,23 @@ async def test_an_error_is_said_in_the_applications_words() -> None:
     answer = begin(running := answers(), failing)
     await follow(running, answer)
     assert (answer.text, answer.error) == ("a", "It broke: ask again.")
+    assert running.untold("o", "other") == ""
+    assert running.untold("o", "c") == "It broke: ask again."
+    assert running.untold("o", "c") == ""
+
+
+async def test_failures_that_nobody_asks_for_are_bounded_and_end_with_the_next_answer() -> None:
+    async def failing() -> AsyncGenerator[Event, None]:
+        raise EngineError("It broke: ask again.")
+        yield Delta("a")
+
+    running = answers()
+    for number in range(MOST_UNTOLD + 1):
+        await follow(running, begin(running, failing, f"c{number}"))
+    assert running.untold("o", "c0") == ""
+    assert running.untold("o", "c1") != ""
+    begin(running, saying(Delta("a")), "c2")
+    assert running.untold("o", "c2") == ""
 
 
 async def test_an_unexpected_error_tells_nothing_of_the_inside(

@@ -14,6 +14,7 @@ from PIL import Image
 from app.controller import Controller
 from app.conversations import Conversations
 from app.engine.echo import EchoEngine
+from app.errors import EngineError
 from app.messages import ChatRequest
 from app.store import Store
 from app.ui.events import BROKEN, GONE, NEWS, SKIP, Desk, Drawn
@@ -251,8 +252,23 @@ async def test_an_unexpected_failure_is_said_without_a_word_of_the_inside(
         raise RuntimeError("disk on fire")
 
     monkeypatch.setattr(tab.desk._conversations, "ask", fail)
-    state = await tab.send("hello")
-    assert state == {"view": 1, "busy": False, "notice": BROKEN}
+    state = await tab.send("hello", token="t1")
+    assert state == {"view": 1, "busy": False, "notice": BROKEN, "refused": "t1"}
+
+
+async def test_an_answer_that_failed_before_a_page_followed_it_is_said_once(
+    tab: Tab, conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: object) -> AsyncIterator[Any]:
+        raise EngineError("It can't look at that.")
+        yield
+
+    monkeypatch.setattr(conversations, "answer", failing)
+    await tab.send("hello")
+    await asyncio.sleep(0.1)
+    [state] = await tab.follow()
+    assert (state["busy"], state["notice"]) == (False, "It can't look at that.")
+    assert (await tab.act("show", conversation=tab.shown["conversation"]))["notice"] == ""
 
 
 async def test_events_of_another_form_are_refused(tab: Tab) -> None:
