@@ -60,6 +60,7 @@ class Template:
     again: str = ""
     image: Frame = ("", "\n")
     interleaved: bool = False  # images stay where they stand in a message
+    trimmed: bool = False  # each message loses the white space around it, as Llama 3 has it
     image_turn: bool = False  # the first message's image gets a turn of its own ("mmtag")
 
     def render(
@@ -109,6 +110,8 @@ class Template:
                     yield "user", [Control("<Image>"), *images, Control("</Image>")]
                     yield "assistant", [Control("Received.")]
                     images = []
+            elif self.trimmed:
+                text = text.rstrip() if images else text.strip()
             yield role, self._framed(content if self.interleaved else [*images, Text(text)])
 
     def _framed(self, content: "Content") -> list[Part]:
@@ -124,6 +127,8 @@ class Template:
 
     def _opening(self, system: str | None) -> list[Part]:
         """The system prompt in its frame; nothing where there is none, or an empty one is given."""
+        if system is not None and self.trimmed:
+            system = system.strip()
         text = Control(self.system) if system is None else Text(system)
         if not text.text:
             return []

@@ -19,6 +19,7 @@ from model.templates import OWN, TEMPLATES
 # (llava/eval/run_llava.py, but with the wording of training and benchmarks for "v1").
 _NAMES = (
     ("llama", r"34b|\byi\b", "chatml_direct"),
+    ("llama", r"xtuner|llava-llama-3", "llama_3"),
     ("llama", r"llama-?3", "llava_llama_3"),
     ("qwen2", r"qwen-?2[._]5", "qwen_2_5"),
     ("qwen2", r"qwen|interleave|onevision", "qwen_1_5"),

@@ -1,7 +1,8 @@
 """The conversation templates of LLaVA's own code, by their names there, as data.
 
 Rows come in families that share a frame. Sources: `llava/conversation.py` of haotian-liu/LLaVA and
-LLaVA-VL/LLaVA-NeXT; `llava_llama_3` is Llama 3's form, which that code takes from its tokenizer.
+LLaVA-VL/LLaVA-NeXT; `llava_llama_3` is Llama 3's form, which that code takes from its tokenizer,
+and `llama_3` the same without a system prompt, as XTuner trained on it.
 """
 
 from dataclasses import replace
@@ -115,7 +116,8 @@ def _qwen(name: str, system: str) -> Template:
 
 
 def _llama_3(name: str, system: str) -> Template:
-    return _tags(name, system, "<|start_header_id|>{}<|end_header_id|>\n\n", "<|eot_id|>")
+    form = _tags(name, system, "<|start_header_id|>{}<|end_header_id|>\n\n", "<|eot_id|>")
+    return replace(form, trimmed=True)
 
 
 def _gemma(name: str) -> Template:
@@ -154,6 +156,7 @@ TEMPLATES: dict[str, Template] = {
         _llama_2("mistral_instruct", "", start=""),
         _llama_2("llava_mistral_instruct", "", start=""),
         _llama_3("llava_llama_3", _VISION),
+        _llama_3("llama_3", ""),
         _chatml("mpt", _MPT),
         _chatml("chatml_direct", "Answer the questions."),
         _chatml("mistral_direct", "Answer the questions."),

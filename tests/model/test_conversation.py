@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 
 from model.conversation import Control, Image, Text, get_template
@@ -126,6 +127,47 @@ def test_llamas_form_begins_with_a_question() -> None:
     for first in ([{"role": "assistant", "content": "Hi"}], [{"role": "user", "content": ""}]):
         with pytest.raises(TemplateError, match="begins with"):
             get_template("llama_2").render([*first, *USER])
+
+
+# As Meta publishes it; LLaVA-NeXT's code has the tokenizer's template write `llava_llama_3`.
+LLAMA_3 = (
+    "{% set loop_messages = messages %}{% for message in loop_messages %}"
+    "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'"
+    "+ message['content'] | trim + '<|eot_id|>' %}"
+    "{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}"
+    "{{ content }}{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+SYSTEM_3 = (
+    "You are a helpful language and vision assistant. You are able to understand the visual "
+    "content that the user provides, and assist the user with a variety of tasks using natural "
+    "language."
+)
+
+
+@pytest.mark.parametrize("system", [None, " Be brief.\n"])
+@pytest.mark.parametrize("asked", [True, False])
+def test_llama_3_is_written_as_its_own_chat_template_does(system: str | None, asked: bool) -> None:
+    said = [
+        ("user", 1, " What is it? \n"),
+        ("assistant", 0, "\nA cat. "),
+        ("user", 0, "  And\n\nwhere?"),
+        ("assistant", 0, "On a mat."),
+        ("user", 2, " Compare them.  "),
+    ]
+    ours: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+    theirs = [{"role": "system", "content": SYSTEM_3 if system is None else system}]
+    for place, (role, images, text) in enumerate(said):
+        content = [*[{"type": "image"}] * images, {"type": "text", "text": text}]
+        ours.append({"role": role, "content": content})
+        # LLaVA itself strips the text beside the first message's image.
+        text = text.strip() if place == 0 else text
+        theirs.append({"role": role, "content": "<image>\n" * images + text})
+    expected = jinja2.Template(LLAMA_3).render(
+        messages=theirs, bos_token="", add_generation_prompt=asked
+    )
+    template = get_template("llava_llama_3")
+    assert template.render(ours, add_generation_prompt=asked) == expected
 
 
 def test_without_the_generation_prompt_the_last_turn_ends() -> None:

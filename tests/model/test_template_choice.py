@@ -10,6 +10,7 @@ from model.chat_template import own_template
 from model.checkpoint import _tokenizer_config, load
 from model.conversation import Template
 from model.errors import TemplateError
+from model.shelf.curated import CURATED, Curated
 from model.template_choice import choose_template
 from tests.checkpoints import write_checkpoint
 
@@ -48,6 +49,59 @@ def test_by_name_where_the_language_model_is_of_that_type(
 ) -> None:
     assert choose_template(config(kind), {}, name).name == template
     assert choose_template(config(kind) | {"_name_or_path": name}, {}, "x").name == template
+
+
+OFFERED = {
+    "llava-interleave-0.5b": "qwen_1_5",
+    "llava-onevision-0.5b": "qwen_1_5",
+    "llava-1.5-7b": "v1",
+    "llava-1.5-13b": "v1",
+    "bakllava": "mistral_instruct",
+    "llava-llama-3-8b": "llama_3",
+    "vip-llava-7b": "v1",
+    "vip-llava-13b": "v1",
+    "llava-1.6-vicuna-7b": "v1",
+    "llava-1.6-mistral-7b": "mistral_instruct",
+    "llava-next-llama-3-8b": "llava_llama_3",
+    "llava-1.6-vicuna-13b": "v1",
+    "llava-interleave-7b": "qwen_1_5",
+    "llava-onevision-7b": "qwen_1_5",
+    "llava-1.6-34b": "chatml_direct",
+}
+
+
+@pytest.mark.parametrize("offered", CURATED, ids=lambda offered: offered.alias)
+def test_each_model_of_the_shelf_gets_its_own_by_name_and_by_sizes(offered: Curated) -> None:
+    expected = OFFERED[offered.alias]
+    language = offered.language
+    given = config(language.kind, language.vocabulary)
+    assert choose_template(given, {"chat_template": "X"}, offered.repository).name == expected
+    by_sizes = choose_template(given, {"chat_template": "X"}, "a-folder").name
+    assert by_sizes == {"llama_3": "llava_llama_3"}.get(expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "template"),
+    [
+        ("liuhaotian/LLaVA-13b-delta-v0", "llava", "llava_v0"),
+        ("liuhaotian/LLaVA-Lightning-MPT-7B-preview", "llava_mpt", "mpt"),
+        ("liuhaotian/llava-v1-0719-336px-lora-merge-vicuna-13b-v1.3", "llava", "v1"),
+        ("liuhaotian/llava-v1.5-7b", "llava", "v1"),
+        ("liuhaotian/llava-v1.5-13b", "llava_llama", "v1"),
+        ("liuhaotian/llava-v1.6-vicuna-7b", "llava_llama", "v1"),
+        ("liuhaotian/llava-v1.6-vicuna-13b", "llava", "v1"),
+        ("liuhaotian/llava-v1.6-mistral-7b", "llava_mistral", "mistral_instruct"),
+        ("liuhaotian/llava-v1.6-34b", "llava", "chatml_direct"),
+        ("lmms-lab/llama3-llava-next-8b", "llava_llama", "llava_llama_3"),
+        ("lmms-lab/llava-next-72b", "llava_qwen", "qwen_1_5"),
+        ("lmms-lab/llava-next-110b", "llava_qwen", "qwen_1_5"),
+        ("lmms-lab/llava-next-interleave-qwen-0.5b", "llava_qwen", "qwen_1_5"),
+        ("lmms-lab/llava-onevision-qwen2-0.5b-ov", "llava_qwen", "qwen_1_5"),
+        ("mucai/vip-llava-7b", "llava", "v1"),
+    ],
+)
+def test_originals_by_name_and_type_on_top(name: str, kind: str, template: str) -> None:
+    assert choose_template({"model_type": kind}, {"chat_template": "X"}, name).name == template
 
 
 @pytest.mark.parametrize(
