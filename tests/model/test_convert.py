@@ -2,10 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import pytest
 from mlx import nn
+from mlx.utils import tree_flatten
+from PIL import Image
 
 import model
 from model import convert as converting
@@ -15,7 +18,7 @@ from model.drift import distributions, drift
 from model.errors import CheckpointError
 from model.safetensors_file import read_header
 from model.weights import read_weights
-from tests.checkpoints import write_checkpoint
+from tests.checkpoints import INTERLEAVE, NEXT, ONEVISION, write_checkpoint
 from tests.model.test_parameters import network_of
 
 POCKET = Path("model/pocket")
@@ -23,6 +26,7 @@ TEXT = {"hidden_size": 64, "intermediate_size": 128}
 VISION = {"hidden_size": 64, "intermediate_size": 128}
 HEAD = "language_model.lm_head"
 FC1 = "vision_tower.encoder.layers.0.mlp.fc1"
+PICTURE = Image.linear_gradient("L").resize((70, 31)).convert("RGB")
 PROJECTOR = "multi_modal_projector.linear_1"
 
 
@@ -78,6 +82,41 @@ def test_other_layouts_come_out_under_the_names_that_mlx_vlm_reads(
     written = json.loads((tmp_path / "b" / "config.json").read_text())
     assert written["quantization"]["bits"] == 4
     assert written["quantization"]["multi_modal_projector.linear_1"]["bits"] == 8
+
+
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llava_next": NEXT,
+    "interleave": INTERLEAVE,
+    "llava_onevision": ONEVISION,
+    "vipllava": {"top": {"model_type": "vipllava", "vision_feature_layers": [-2, -3, 1]}},
+    "original": {"layout": "llava"},
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_converted_and_sees_as_its_rounded_weights_say(
+    family: str, tmp_path: Path
+) -> None:
+    given = FAMILIES[family]
+    sizes = {"text": TEXT | given.get("text", {}), "vision": given.get("vision", {}) | VISION}
+    source = model.load(write_checkpoint(tmp_path / "a", **given | sizes))
+    convert(tmp_path / "a", tmp_path / "b", bits=4)
+    made = model.load(tmp_path / "b")
+    modules = dict(made.network.named_modules())
+    parameters: Any = tree_flatten(source.network.parameters())
+    for name, array in parameters:
+        layer: Any = modules[name.rpartition(".")[0]]
+        if name.endswith(".weight") and hasattr(layer, "bits"):
+            how = {"group_size": layer.group_size, "bits": layer.bits}
+            array = mx.dequantize(*mx.quantize(array, **how), **how)
+            source.network.load_weights([(name, array)], strict=False)
+    assert bits_of(made.network)[HEAD] == 4
+    prompt = "USER: <image>\nthe cat ASSISTANT:"
+    expected, logits = (llava.logits(prompt, [PICTURE]) for llava in (source, made))
+    assert logits.shape == expected.shape
+    assert mx.abs(logits - expected).max() < 1e-3
+    moved = drift(distributions(source), distributions(made))
+    assert moved.divergence < 1e-5
 
 
 def test_shards_and_their_index_hold_every_tensor(
