@@ -1,5 +1,6 @@
 """Quantised checkpoints: ours from `quantize`, and those that MLX's converters have published."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from model.errors import CheckpointError
 from model.network import LlavaNetwork
 from model.quantized_products import CpuQuantizedLinear
 from model.weights import read_weights
-from tests.checkpoints import write_checkpoint
+from tests.checkpoints import INTERLEAVE, SIGLIP, write_checkpoint
 from tests.model.test_parameters import network_of, parameters
 
 TEXT = {"hidden_size": 64, "intermediate_size": 128}
@@ -63,6 +64,31 @@ def test_a_published_checkpoint_computes_what_its_quantised_weights_say(
     pixels = mx.random.normal((2, 42, 42, 3), key=mx.random.key(0))
     for compute in (lambda n: n.encode_pictures(pixels), lambda n: n(IDS), lambda n: n(IDS[:, :1])):
         assert np.abs(np.array(compute(network) - compute(plain))).max() < 1e-4
+
+
+def test_a_siglip_that_was_widened_with_zeros_to_be_quantised_sees_the_same(
+    tmp_path: Path,
+) -> None:
+    """As older mlx-vlm's files are: 4304 is no multiple of a group, so it wrote 4352."""
+    vision = SIGLIP | {"hidden_size": 64, "intermediate_size": 80}
+    folder = write_checkpoint(tmp_path, text=TEXT, vision=vision, top=INTERLEAVE["top"])
+    plain = network_of(folder)
+    wider = {}
+    for name, array in read_weights(folder).items():
+        if ".mlp.fc" in name and name.startswith("vision_tower."):
+            widths = [(0, 48 if size == 80 else 0) for size in array.shape]
+            array = mx.pad(array, widths)
+        wider[name] = array
+    config = json.loads((folder / "config.json").read_text())
+    config["vision_config"]["intermediate_size"] = 128
+    (folder / "config.json").write_text(json.dumps(config))
+    mx.save_safetensors(str(folder / "model.safetensors"), wider, {"format": "mlx"})
+    publish(folder, 8, 64, "vision_tower")
+    network = network_of(folder)
+    assert network.vision_tower.encoder.layers[0].mlp.fc2.bits == 8
+    pixels = mx.random.normal((1, 28, 28, 3), key=mx.random.key(0))
+    seen, expected = network.encode_pictures(pixels), plain.encode_pictures(pixels)
+    assert mx.abs(seen - expected).max() < 0.02 * mx.abs(expected).max()
 
 
 def test_layers_may_be_quantised_or_not_one_by_one(tmp_path: Path) -> None:
