@@ -1,7 +1,8 @@
 """The conversation templates of LLaVA's own code, by their names there, as data.
 
 Rows come in families that share a frame. Sources: `llava/conversation.py` of haotian-liu/LLaVA and
-LLaVA-VL/LLaVA-NeXT; `llava_llama_3` is Llama 3's form, which that code takes from its tokenizer.
+LLaVA-VL/LLaVA-NeXT; `llava_llama_3` is Llama 3's form, which that code takes from its tokenizer;
+`llama_3`, without a system prompt, is `llama3_chat` of InternLM/xtuner, `xtuner/utils/templates.py`.
 """
 
 from dataclasses import replace
@@ -154,6 +155,7 @@ TEMPLATES: dict[str, Template] = {
         _llama_2("mistral_instruct", "", start=""),
         _llama_2("llava_mistral_instruct", "", start=""),
         _llama_3("llava_llama_3", _VISION),
+        _llama_3("llama_3", ""),
         _chatml("mpt", _MPT),
         _chatml("chatml_direct", "Answer the questions."),
         _chatml("mistral_direct", "Answer the questions."),
