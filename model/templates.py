@@ -2,7 +2,7 @@
 
 Rows come in families that share a frame. Sources: `llava/conversation.py` of haotian-liu/LLaVA and
 LLaVA-VL/LLaVA-NeXT; `llava_llama_3` is Llama 3's form, which that code takes from its tokenizer;
-`llama_3`, without a system prompt, is `llama3_chat` of InternLM/xtuner, `xtuner/utils/templates.py`.
+`llama_3`, without a system prompt, is `llama3_chat` of InternLM/xtuner (`xtuner/utils`).
 """
 
 from dataclasses import replace
