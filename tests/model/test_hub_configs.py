@@ -42,9 +42,14 @@ SIGLIP = {
     "vision_use_head": False,
 }
 PINPOINTS = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
-WIDE = {"hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40}
+WIDE: dict[str, Any] = {"hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40}
 WIDE |= {"num_attention_heads": 40, "num_key_value_heads": 40}
-QWEN = {"bos_token_id": 151643, "eos_token_id": 151645, "model_type": "qwen2", "rope_theta": 1e6}
+QWEN: dict[str, Any] = {
+    "bos_token_id": 151643,
+    "eos_token_id": 151645,
+    "model_type": "qwen2",
+    "rope_theta": 1e6,
+}
 
 
 def hub(family: str, text: dict[str, Any], **top: Any) -> dict[str, Any]:
@@ -69,14 +74,18 @@ def siglip(family: str, text: dict[str, Any], **top: Any) -> dict[str, Any]:
     return hub(family, QWEN | text, **tower | full | top)
 
 
-MISTRAL = {"model_type": "mistral", "intermediate_size": 14336, "max_position_embeddings": 32768}
-LLAMA_3 = {"intermediate_size": 14336, "num_key_value_heads": 8, "rope_theta": 5e5}
+MISTRAL: dict[str, Any] = {
+    "model_type": "mistral",
+    "intermediate_size": 14336,
+    "max_position_embeddings": 32768,
+}
+LLAMA_3: dict[str, Any] = {"intermediate_size": 14336, "num_key_value_heads": 8, "rope_theta": 5e5}
 LLAMA_3 |= {"vocab_size": 128320, "max_position_embeddings": 8192}
-YI = {"hidden_size": 7168, "intermediate_size": 20480, "num_hidden_layers": 60}
+YI: dict[str, Any] = {"hidden_size": 7168, "intermediate_size": 20480, "num_hidden_layers": 60}
 YI |= {"num_attention_heads": 56, "num_key_value_heads": 8, "rope_theta": 5e6}
-HALF = {"hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 24}
+HALF: dict[str, Any] = {"hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 24}
 HALF |= {"num_attention_heads": 16, "num_key_value_heads": 16, "vocab_size": 152000}
-SMALL = {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24}
+SMALL: dict[str, Any] = {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24}
 SMALL |= {"num_attention_heads": 14, "num_key_value_heads": 2, "vocab_size": 152000}
 # What is on the hub, and of it: hidden size, layers, heads for keys, intermediate size, theta,
 # epsilon, sliding window, tied embeddings, ends of an answer.
