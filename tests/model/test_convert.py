@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
+import PIL.Image
 import pytest
 from mlx import nn
 
@@ -15,7 +17,7 @@ from model.drift import distributions, drift
 from model.errors import CheckpointError
 from model.safetensors_file import read_header
 from model.weights import read_weights
-from tests.checkpoints import write_checkpoint
+from tests.checkpoints import INTERLEAVE, NEXT, ONEVISION, write_checkpoint
 from tests.model.test_parameters import network_of
 
 POCKET = Path("model/pocket")
@@ -65,7 +67,7 @@ def test_vision_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("layout", ["transformers-4", "original"])
+@pytest.mark.parametrize("layout", ["transformers-4", "llava"])
 def test_other_layouts_come_out_under_the_names_that_mlx_vlm_reads(
     layout: str, tmp_path: Path
 ) -> None:
@@ -78,6 +80,42 @@ def test_other_layouts_come_out_under_the_names_that_mlx_vlm_reads(
     written = json.loads((tmp_path / "b" / "config.json").read_text())
     assert written["quantization"]["bits"] == 4
     assert written["quantization"]["multi_modal_projector.linear_1"]["bits"] == 8
+
+
+VIP: dict[str, Any] = {"top": {"model_type": "vipllava", "vision_feature_layer": [-2, 1, -1]}}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llava_next": NEXT,
+    "interleave": INTERLEAVE,
+    "onevision": ONEVISION,
+    "vipllava": VIP,
+    "original": {"layout": "llava"},
+    "original vip-llava": {
+        "layout": "vip-llava",
+        "top": {"model_type": "vipllava", "vision_feature_layers": [-2, -5, -8, -11, 6]},
+        "vision": {"num_hidden_layers": 12},
+        "original": {"mm_vision_tower": "clip_4layers_336"},
+    },
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_loads_and_answers_after_it_was_converted(family: str, tmp_path: Path) -> None:
+    given = FAMILIES[family]
+    wide = {part: given.get(part, {}) | size for part, size in (("text", TEXT), ("vision", VISION))}
+    source = write_checkpoint(tmp_path / "a", **given | wide)
+    made = convert(source, tmp_path / "b", bits=8, group_size=32)
+    assert made.bits_per_weight < 16
+    before, after = model.load(source), model.load(tmp_path / "b")
+    assert after.config.model_type == before.config.model_type
+    assert after.template.name == before.template.name
+    assert bits_of(after.network)[HEAD] == 8
+    changed = drift(distributions(before), distributions(after))
+    assert 0 < changed.divergence < 0.05
+    image = PIL.Image.new("RGB", (90, 40), (200, 30, 60))
+    answer = after.logits("USER: <image>\nHi ASSISTANT:", [image])
+    expected = before.logits("USER: <image>\nHi ASSISTANT:", [image])
+    assert answer.shape == expected.shape
+    assert mx.abs(answer - expected).mean() < 0.1
 
 
 def test_shards_and_their_index_hold_every_tensor(
