@@ -28,6 +28,8 @@ __all__ = ["load", "load_network", "read_weights"]
 
 _HEAD = "language_model.lm_head.weight"
 _WORDS = "language_model.model.embed_tokens.weight"
+_PROJECTOR_NORM = "multi_modal_projector.projector_layernorm.weight"
+_LAYERS = "vision_feature_layer"
 
 
 def load(
@@ -70,9 +72,24 @@ def read(folder: Path) -> tuple[dict[str, Any], LlavaConfig, dict[str, StoredTen
     if original:
         written = original_tower.describe(written, folder)
     config, stored = fitness.check(written), stored_tensors(folder)
+    if _takes_all_layers(config, stored):
+        written = written | {"vision_feature_layer": FAMILIES["vipllava"].defaults[_LAYERS]}
+        config = fitness.check(written)
     if original:
         stored = original_tower.needed(config, original_tower.complete(written, folder, stored))
     return written, _complete(config, folder, stored), stored
+
+
+def _takes_all_layers(config: LlavaConfig, stored: Mapping[str, StoredTensor]) -> bool:
+    """Whether a ViP-LLaVA says one layer, as an old revision of the 7B, but projects five."""
+    norm = stored.get(_PROJECTOR_NORM)
+    layers = len(FAMILIES["vipllava"].defaults[_LAYERS])
+    return (
+        config.model_type == "vipllava"
+        and len(config.vision_feature_layers) == 1
+        and norm is not None
+        and norm.shape == (layers * config.vision.hidden_size,)
+    )
 
 
 def _tokenizer_config(folder: Path) -> dict[str, Any]:

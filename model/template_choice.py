@@ -19,14 +19,15 @@ from model.templates import OWN, TEMPLATES
 # (llava/eval/run_llava.py, but with the wording of training and benchmarks for "v1").
 _NAMES = (
     ("llama", r"34b|\byi\b", "chatml_direct"),
-    ("llama", r"xtuner|llava-llama-3", "llama_3"),
+    ("llama", r"xtuner|llava-llama-?3-8b", "llama_3"),  # and what others made of XTuner's
     ("llama", r"llama-?3", "llava_llama_3"),
     ("qwen2", r"qwen-?2[._]5", "qwen_2_5"),
     ("qwen2", r"qwen|interleave|onevision", "qwen_1_5"),
     ("mpt", r"mpt", "mpt"),
     ("mistral", r"zephyr", "mistral_zephyr"),
     ("mistral", r"orca", "mistral_orca"),
-    ("mistral", r"mistral|bakllava", "mistral_instruct"),
+    ("mistral", r"bakllava", "v1"),  # `--version v1` in its scripts/finetune.sh
+    ("mistral", r"mistral", "mistral_instruct"),
     ("llama", r"llama-?2", "llava_llama_2"),
     ("llama", r"\bv0|-v0\b", "llava_v0"),
     ("llama", r"v1|1\.5|1\.6|vicuna|pocket", "v1"),

@@ -1,8 +1,8 @@
 """The conversation templates of LLaVA's own code, by their names there, as data.
 
 Rows come in families that share a frame. Sources: `llava/conversation.py` of haotian-liu/LLaVA and
-LLaVA-VL/LLaVA-NeXT; `llava_llama_3` is Llama 3's form, which that code takes from its tokenizer,
-and `llama_3` the same without a system prompt, as XTuner trained on it.
+LLaVA-VL/LLaVA-NeXT; `llava_llama_3` is Llama 3's form, which that code takes from its tokenizer;
+`llama_3`, without a system prompt, is `llama3_chat` of InternLM/xtuner (`xtuner/utils`).
 """
 
 from dataclasses import replace

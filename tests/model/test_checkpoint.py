@@ -183,3 +183,13 @@ def test_the_image_id_of_the_configuration_is_the_one_that_counts(tmp_path: Path
     folder = write_checkpoint(tmp_path)
     rewrite(folder, "config.json", image_token_index="missing", image_token_id=IMAGE_TOKEN)
     assert logits(model.load(folder)).shape[0] > 9
+
+
+def test_a_vip_llava_that_names_one_layer_but_projects_five_takes_five(tmp_path: Path) -> None:
+    """As an old revision of the 7B on the hub does."""
+    top = {"model_type": "vipllava", "vision_feature_layer": [-2, -5, -8, -11, 6]}
+    folder = write_checkpoint(tmp_path / "x", top=top, vision={"num_hidden_layers": 12})
+    file = folder / "config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps(config | {"vision_feature_layer": -2}))
+    assert model.load(folder).config.vision_feature_layers == (-2, -5, -8, -11, 6)

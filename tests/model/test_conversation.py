@@ -21,7 +21,13 @@ CASES = [
     for case, prompt in template["golden"].items()
     if prompt is not None
 ]
-MORE_CASES = [(n, case, p) for n, prompts in MORE["prompts"].items() for case, p in prompts.items()]
+LLAMA_3 = json.loads((HERE / "goldens" / "llama_3.json").read_text(encoding="utf-8"))
+MORE_CASES = [
+    (name, golden["cases"][case] | {"name": case}, prompt)
+    for golden in (MORE, LLAMA_3)
+    for name, prompts in golden["prompts"].items()
+    for case, prompt in prompts.items()
+]
 
 
 def message(role: str, text: str | None, images: int) -> Message:
@@ -36,12 +42,11 @@ def test_prompts_are_those_of_the_original(name: str, case: str, prompt: str) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "case", "prompt"), MORE_CASES, ids=[f"{n}-{c}" for n, c, _ in MORE_CASES]
+    ("name", "asked", "prompt"), MORE_CASES, ids=[f"{n}-{c['name']}" for n, c, _ in MORE_CASES]
 )
 def test_prompts_of_harder_cases_are_those_of_the_original(
-    name: str, case: str, prompt: str
+    name: str, asked: dict[str, Any], prompt: str
 ) -> None:
-    asked = MORE["cases"][case]
     turns = [message(*turn) for turn in asked["messages"]]
     if asked["system"] is not None and not (name == "gemma_instruct" and asked["system"]):
         turns.insert(0, {"role": "system", "content": asked["system"]})

@@ -69,7 +69,7 @@ def test_vision_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("layout", ["transformers-4", "original"])
+@pytest.mark.parametrize("layout", ["transformers-4", "llava"])
 def test_other_layouts_come_out_under_the_names_that_mlx_vlm_reads(
     layout: str, tmp_path: Path
 ) -> None:
@@ -90,6 +90,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "llava_onevision": ONEVISION,
     "vipllava": {"top": {"model_type": "vipllava", "vision_feature_layers": [-2, -3, 1]}},
     "original": {"layout": "llava"},
+    "original vip-llava": {
+        "layout": "vip-llava",
+        "top": {"model_type": "vipllava", "vision_feature_layers": [-2, -5, -8, -11, 6]},
+        "vision": {"num_hidden_layers": 12},
+        "original": {"mm_vision_tower": "clip_4layers_336"},
+    },
 }
 
 

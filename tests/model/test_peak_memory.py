@@ -3,10 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.checkpoints import write_checkpoint
+from tests.checkpoints import NEXT, ONEVISION, write_checkpoint
 
 MOST = 1.15  # times the model's size in memory
 LARGE = {
@@ -36,10 +37,22 @@ print(peak() - before, mx.get_active_memory() - weights)
 """
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_loading_takes_little_more_than_the_model(tmp_path: Path, dtype: str) -> None:
-    tiny = write_checkpoint(tmp_path / "tiny")
-    large = write_checkpoint(tmp_path / "large", text=LARGE, dtype=dtype, shards=3)
+FAMILIES: dict[str, dict[str, Any]] = {
+    "1.5, float32": {"dtype": "float32"},
+    "1.5, bfloat16": {},
+    "NeXT": NEXT,
+    "OneVision": ONEVISION,
+    "ViP": {"top": {"model_type": "vipllava", "vision_feature_layer": [-2, 1, -1]}},
+    "original": {"layout": "llava"},
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_loading_takes_little_more_than_the_model(tmp_path: Path, family: str) -> None:
+    given = {"dtype": "bfloat16"} | FAMILIES[family]
+    tiny = write_checkpoint(tmp_path / "tiny", **given)
+    text = given.get("text", {}) | LARGE
+    large = write_checkpoint(tmp_path / "large", **given | {"text": text, "shards": 3})
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tiny), str(large)],
         capture_output=True,

@@ -29,7 +29,7 @@ LLAMA = config("llama")
         ("liuhaotian/llava-v1.5-13b", "llama", "v1"),
         ("llava-hf/llava-v1.6-vicuna-7b-hf", "llama", "v1"),
         ("llava-hf/llava-v1.6-mistral-7b-hf", "mistral", "mistral_instruct"),
-        ("llava-hf/bakLlava-v1-hf", "mistral", "mistral_instruct"),
+        ("bakllava-of-mine", "mistral", "v1"),
         ("llava-hf/llava-v1.6-34b-hf", "llama", "chatml_direct"),
         ("llava-hf/llama3-llava-next-8b-hf", "llama", "llava_llama_3"),
         ("llava-hf/llava-interleave-qwen-0.5b-hf", "qwen2", "qwen_1_5"),
@@ -51,57 +51,71 @@ def test_by_name_where_the_language_model_is_of_that_type(
     assert choose_template(config(kind) | {"_name_or_path": name}, {}, "x").name == template
 
 
-OFFERED = {
-    "llava-interleave-0.5b": "qwen_1_5",
-    "llava-onevision-0.5b": "qwen_1_5",
-    "llava-1.5-7b": "v1",
-    "llava-1.5-13b": "v1",
-    "bakllava": "mistral_instruct",
-    "llava-llama-3-8b": "llama_3",
-    "vip-llava-7b": "v1",
-    "vip-llava-13b": "v1",
-    "llava-1.6-vicuna-7b": "v1",
-    "llava-1.6-mistral-7b": "mistral_instruct",
-    "llava-next-llama-3-8b": "llava_llama_3",
-    "llava-1.6-vicuna-13b": "v1",
-    "llava-interleave-7b": "qwen_1_5",
-    "llava-onevision-7b": "qwen_1_5",
-    "llava-1.6-34b": "chatml_direct",
+TRAINED_WITH = {
+    "llava-hf/llava-interleave-qwen-0.5b-hf": "qwen_1_5",
+    "llava-hf/llava-onevision-qwen2-0.5b-ov-hf": "qwen_1_5",
+    "llava-hf/llava-1.5-7b-hf": "v1",
+    "llava-hf/llava-1.5-13b-hf": "v1",
+    "llava-hf/bakLlava-v1-hf": "v1",
+    "xtuner/llava-llama-3-8b-v1_1-transformers": "llama_3",
+    "llava-hf/vip-llava-7b-hf": "v1",
+    "llava-hf/vip-llava-13b-hf": "v1",
+    "llava-hf/llava-v1.6-vicuna-7b-hf": "v1",
+    "llava-hf/llava-v1.6-mistral-7b-hf": "mistral_instruct",
+    "llava-hf/llama3-llava-next-8b-hf": "llava_llama_3",
+    "llava-hf/llava-v1.6-vicuna-13b-hf": "v1",
+    "llava-hf/llava-interleave-qwen-7b-hf": "qwen_1_5",
+    "llava-hf/llava-onevision-qwen2-7b-ov-hf": "qwen_1_5",
+    "llava-hf/llava-v1.6-34b-hf": "chatml_direct",
 }
 
 
-@pytest.mark.parametrize("offered", CURATED, ids=lambda offered: offered.alias)
-def test_each_model_of_the_shelf_gets_its_own_by_name_and_by_sizes(offered: Curated) -> None:
-    expected = OFFERED[offered.alias]
-    language = offered.language
-    given = config(language.kind, language.vocabulary)
-    assert choose_template(given, {"chat_template": "X"}, offered.repository).name == expected
-    by_sizes = choose_template(given, {"chat_template": "X"}, "a-folder").name
-    assert by_sizes == {"llama_3": "llava_llama_3"}.get(expected, expected)
+@pytest.mark.parametrize("known", CURATED, ids=lambda known: known.alias)
+def test_every_model_of_the_shelf_gets_the_prompt_it_was_trained_with(known: Curated) -> None:
+    language = {"model_type": known.language.kind, "vocab_size": known.language.vocabulary}
+    given = {"model_type": known.family, "text_config": language}
+    hub = {"chat_template": "X", "tokenizer_class": "LlamaTokenizer"}
+    assert choose_template(given, hub, known.repository).name == TRAINED_WITH[known.repository]
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "template"),
-    [
-        ("liuhaotian/LLaVA-13b-delta-v0", "llava", "llava_v0"),
-        ("liuhaotian/LLaVA-Lightning-MPT-7B-preview", "llava_mpt", "mpt"),
-        ("liuhaotian/llava-v1-0719-336px-lora-merge-vicuna-13b-v1.3", "llava", "v1"),
-        ("liuhaotian/llava-v1.5-7b", "llava", "v1"),
-        ("liuhaotian/llava-v1.5-13b", "llava_llama", "v1"),
-        ("liuhaotian/llava-v1.6-vicuna-7b", "llava_llama", "v1"),
-        ("liuhaotian/llava-v1.6-vicuna-13b", "llava", "v1"),
-        ("liuhaotian/llava-v1.6-mistral-7b", "llava_mistral", "mistral_instruct"),
-        ("liuhaotian/llava-v1.6-34b", "llava", "chatml_direct"),
-        ("lmms-lab/llama3-llava-next-8b", "llava_llama", "llava_llama_3"),
-        ("lmms-lab/llava-next-72b", "llava_qwen", "qwen_1_5"),
-        ("lmms-lab/llava-next-110b", "llava_qwen", "qwen_1_5"),
-        ("lmms-lab/llava-next-interleave-qwen-0.5b", "llava_qwen", "qwen_1_5"),
-        ("lmms-lab/llava-onevision-qwen2-0.5b-ov", "llava_qwen", "qwen_1_5"),
-        ("mucai/vip-llava-7b", "llava", "v1"),
-    ],
-)
-def test_originals_by_name_and_type_on_top(name: str, kind: str, template: str) -> None:
-    assert choose_template({"model_type": kind}, {"chat_template": "X"}, name).name == template
+# Name, `model_type`, `vocab_size` and template of checkpoints in the original form.
+ORIGINAL = [
+    ("liuhaotian/LLaVA-7b-delta-v0", "llava", 32003, "llava_v0"),
+    ("liuhaotian/LLaVA-13b-delta-v0-science_qa", "llava", 32003, "llava_v0"),
+    ("liuhaotian/LLaVA-Lightning-7B-delta-v1-1", "llava", 32003, "v1"),
+    ("liuhaotian/llava-v1-0719-336px-lora-merge-vicuna-13b-v1.3", "llava", 32000, "v1"),
+    (
+        "liuhaotian/llava-llama-2-13b-chat-lightning-preview",
+        "llava",
+        32000,
+        "llava_llama_2",
+    ),
+    ("liuhaotian/LLaVA-Lightning-MPT-7B-preview", "llava_mpt", 50282, "mpt"),
+    ("liuhaotian/llava-v1.5-7b", "llava", 32000, "v1"),
+    ("liuhaotian/llava-v1.5-13b", "llava_llama", 32000, "v1"),
+    ("liuhaotian/llava-v1.6-vicuna-7b", "llava", 32000, "v1"),
+    ("liuhaotian/llava-v1.6-vicuna-13b", "llava", 32000, "v1"),
+    ("liuhaotian/llava-v1.6-mistral-7b", "llava_mistral", 32000, "mistral_instruct"),
+    ("liuhaotian/llava-v1.6-34b", "llava_llama", 64000, "chatml_direct"),
+    ("lmms-lab/llama3-llava-next-8b", "llava_llama", 128256, "llava_llama_3"),
+    ("lmms-lab/llava-next-72b", "llava_qwen", 152064, "qwen_1_5"),
+    ("lmms-lab/llava-next-110b", "llava_qwen", 152064, "qwen_1_5"),
+    ("lmms-lab/llava-next-interleave-qwen-0.5b", "llava_qwen", 151936, "qwen_1_5"),
+    ("lmms-lab/llava-next-interleave-qwen-7b-dpo", "llava_qwen", 151936, "qwen_1_5"),
+    ("lmms-lab/llava-onevision-qwen2-0.5b-ov", "llava_qwen", 151936, "qwen_1_5"),
+    ("lmms-lab/llava-onevision-qwen2-7b-ov-chat", "llava_qwen", 152064, "qwen_1_5"),
+    ("SkunkworksAI/BakLLaVA-1", "llava_mistral", 32000, "v1"),
+    ("xtuner/llava-llama-3-8b-v1_1-hf", "llava_llama", 128256, "llama_3"),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "vocabulary", "template"), ORIGINAL)
+def test_every_original_checkpoint_gets_the_prompt_it_was_trained_with(
+    name: str, kind: str, vocabulary: int, template: str
+) -> None:
+    given = {"model_type": kind, "vocab_size": vocabulary, "mm_use_im_start_end": False}
+    given["mm_vision_tower"] = "openai/clip-vit-large-patch14-336"
+    assert choose_template(given, {"chat_template": "X"}, name).name == template
 
 
 @pytest.mark.parametrize(
