@@ -135,7 +135,7 @@ def test_llamas_form_begins_with_a_question() -> None:
 
 
 # As Meta publishes it; LLaVA-NeXT's code has the tokenizer's template write `llava_llama_3`.
-LLAMA_3 = (
+OF_LLAMA_3 = (
     "{% set loop_messages = messages %}{% for message in loop_messages %}"
     "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'"
     "+ message['content'] | trim + '<|eot_id|>' %}"
@@ -168,7 +168,7 @@ def test_llama_3_is_written_as_its_own_chat_template_does(system: str | None, as
         # LLaVA itself strips the text beside the first message's image.
         text = text.strip() if place == 0 else text
         theirs.append({"role": role, "content": "<image>\n" * images + text})
-    expected = jinja2.Template(LLAMA_3).render(
+    expected = jinja2.Template(OF_LLAMA_3).render(
         messages=theirs, bos_token="", add_generation_prompt=asked
     )
     template = get_template("llava_llama_3")
