@@ -15,7 +15,7 @@ run:
 	@exec $(PYTHON) -m app $(ARGS)
 
 test: check
-	@exec $(PYTHON) -m pytest $(ARGS)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check:
 	@scripts/set-up dev
