@@ -73,7 +73,7 @@ def read(folder: Path) -> tuple[dict[str, Any], LlavaConfig, dict[str, StoredTen
         written = original_tower.describe(written, folder)
     config, stored = fitness.check(written), stored_tensors(folder)
     if _takes_all_layers(config, stored):
-        written = written | {"vision_feature_layer": FAMILIES["vipllava"].defaults[_LAYERS]}
+        written = written | {_LAYERS: FAMILIES["vipllava"].defaults[_LAYERS]}
         config = fitness.check(written)
     if original:
         stored = original_tower.needed(config, original_tower.complete(written, folder, stored))

@@ -4,13 +4,11 @@ MLX hands them to BLAS as they stand. One row is multiplied by `row_products.py`
 by `quantized_products.py`.
 """
 
-from collections.abc import Callable
-
 import mlx.core as mx
 from mlx import nn
 
 from model import row_products
-from model.devices import computes_in_bulk, may_wait
+from model.devices import computes_in_bulk
 from model.quantized_products import CpuQuantizedEmbedding, CpuQuantizedLinear
 
 _FEW_ROWS = 16
@@ -20,20 +18,20 @@ _EMBEDDING = "language_model.model.embed_tokens"
 
 
 class CpuLinear(nn.Linear):
-    """MLX's, but more than a few rows in bulk are multiplied as columns, and one by itself.
+    """MLX's, but one row of a large matrix is multiplied by itself, and others as columns: a row,
+    or more than a few in bulk.
 
     OpenBLAS does the same product a tenth to a fifth faster that way round. From 2 to 15 rows, and
     with a matrix of a vocabulary's size, it is slower.
     """
 
     def __call__(self, x: mx.array) -> mx.array:
-        rows = x.size // x.shape[-1]
-        if rows == 1:
-            out = _row(x, self.weight)
-        elif rows >= _FEW_ROWS and computes_in_bulk():
-            out = _columns(x, self.weight)
-        else:
-            return super().__call__(x)
+        out = row_products.multiply(x, self.weight)
+        if out is None:
+            rows = x.size // x.shape[-1]
+            if rows != 1 and (rows < _FEW_ROWS or not computes_in_bulk()):
+                return super().__call__(x)
+            out = (self.weight @ x.reshape(rows, -1).T).T.reshape(*x.shape[:-1], -1)
         return out + self.bias if "bias" in self else out
 
 
@@ -41,30 +39,18 @@ class CpuHead(nn.Linear):
     """The vocabulary's product: MLX's, but one row by itself."""
 
     def __call__(self, x: mx.array) -> mx.array:
-        return _head(x, self.weight, super().__call__)
+        out = row_products.multiply(x, self.weight)
+        if out is None:
+            return super().__call__(x)
+        return out + self.bias if "bias" in self else out
 
 
 class CpuEmbedding(nn.Embedding):
     """The same, where the embeddings are the head too."""
 
     def as_linear(self, x: mx.array) -> mx.array:
-        return _head(x, self.weight, super().as_linear)
-
-
-def _head(x: mx.array, weight: mx.array, otherwise: Callable[[mx.array], mx.array]) -> mx.array:
-    alone = x.size == x.shape[-1] and may_wait()
-    out = row_products.multiply(x, weight) if alone else None
-    return otherwise(x) if out is None else out
-
-
-def _row(x: mx.array, weight: mx.array) -> mx.array:
-    out = row_products.multiply(x, weight) if may_wait() else None
-    return _columns(x, weight) if out is None else out
-
-
-def _columns(x: mx.array, weight: mx.array) -> mx.array:
-    rows = x.size // x.shape[-1]
-    return (weight @ x.reshape(rows, -1).T).T.reshape(*x.shape[:-1], -1)
+        out = row_products.multiply(x, self.weight)
+        return super().as_linear(x) if out is None else out
 
 
 def use_cpu_products(network: nn.Module) -> None:

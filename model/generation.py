@@ -89,7 +89,8 @@ class Row:
 class Decoder:
     """Writes a token or more for each of its rows a step; rows come and go between steps.
 
-    A step hands out the tokens of the one before while its own are being computed. A row alone has
+    A step hands out the tokens of the one before while its own are being computed, or, where a row
+    alone is multiplied by `row_products`, which waits, after they were. A row alone has
     its own cache, which is fastest; several are padded on the left into one.
     """
 

@@ -13,6 +13,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from model.devices import may_wait
+
 _LEAST = 1 << 19  # weights; below, waiting costs more than the other order
 _ROW_MAJOR, _AS_IT_STANDS = 101, 111  # CBLAS's names of how a matrix lies, and is taken
 _NAMES = ("scipy_cblas_sgemv", "cblas_sgemv")  # scipy-openblas32's, everybody else's
@@ -38,8 +40,13 @@ _sgemv = _find()
 
 
 def multiply(x: mx.array, weight: mx.array) -> mx.array | None:
-    """`x @ weight.T` for one row `x` `[.., K]` and `weight` `[N, K]`; None where MLX is as good."""
-    if _sgemv is None or weight.size < _LEAST or not x.dtype == weight.dtype == mx.float32:
+    """`x @ weight.T` for one row `x` `[.., K]` and `weight` `[N, K]`.
+
+    None where it isn't one row, where nothing may be waited for, and where MLX is as good.
+    """
+    if _sgemv is None or x.size != x.shape[-1] or weight.size < _LEAST or not may_wait():
+        return None
+    if not x.dtype == weight.dtype == mx.float32:
         return None
     mx.eval(x, weight)
     row, matrix = np.asarray(x), np.asarray(weight)  # MLX's own memory

@@ -61,7 +61,7 @@ def test_every_requirement_is_pinned_with_hashes_and_no_place_to_get_it_from(nam
     text = (ROOT / name).read_text()
     lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
     pins = [line for line in lines if not line.startswith(" ")]
-    assert pins
+    assert len(pins) > (0 if name == "requirements-video.txt" else 10)
     assert all(re.match(r"[a-z0-9][a-z0-9._-]*==\S+", line) for line in pins), pins
     blocks = re.split(r"\n(?=[a-z0-9])", "\n".join(lines))
     assert all("--hash=sha256:" in block for block in blocks)

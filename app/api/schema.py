@@ -121,19 +121,25 @@ def _turn(given: Any, place: str) -> Turn:
         return Turn(role, content)
     given_parts = _array(content, f"{place}.content", "text or a list of parts")
     parts = [_part(part, f"{place}.content[{n}]") for n, part in enumerate(given_parts)]
+    text = "\n".join(value for kind, value in parts if kind == "text")
     urls = tuple(value for kind, value in parts if kind != "text")
-    places = tuple(_place(parts, n) for n, (kind, _) in enumerate(parts) if kind != "text")
-    return Turn(role, _joined(parts), urls, places if any(places) else ())
+    return Turn(role, text, urls, _places(parts))
 
 
-def _joined(parts: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(value for kind, value in parts if kind == "text")
+def _places(parts: Sequence[tuple[str, str]]) -> tuple[int, ...]:
+    """How many characters of the text stand before each picture; () where all come first.
 
-
-def _place(parts: Sequence[tuple[str, str]], number: int) -> int:
-    """How many characters of the message stand before a picture, its line break included."""
-    before, after = _joined(parts[:number]), any(kind == "text" for kind, _ in parts[number:])
-    return len(before) + (1 if before and after else 0)
+    Between two texts that is up to the second one's line.
+    """
+    left = sum(kind == "text" for kind, _ in parts)
+    places, length, begun = [], 0, False
+    for kind, value in parts:
+        if kind == "text":
+            length += len(value) + begun  # each line break stands before a text
+            left, begun = left - 1, True
+        else:
+            places.append(length + (begun and left > 0))
+    return tuple(places) if any(places) else ()
 
 
 def _part(given: Any, place: str) -> tuple[str, str]:

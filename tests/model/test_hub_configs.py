@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from model.config import LlavaConfig
+from tests.model.test_config import LLAVA_1_5
 
 KINDS: dict[str, Any] = {
     "llava": PlainConfig,
@@ -20,17 +21,7 @@ KINDS: dict[str, Any] = {
     "llava_onevision": LlavaOnevisionConfig,
     "vipllava": VipLlavaConfig,
 }
-CLIP = {
-    "hidden_size": 1024,
-    "image_size": 336,
-    "intermediate_size": 4096,
-    "model_type": "clip_vision_model",
-    "num_attention_heads": 16,
-    "num_hidden_layers": 24,
-    "patch_size": 14,
-    "projection_dim": 768,
-    "vocab_size": 32000,
-}
+CLIP = LLAVA_1_5["vision_config"]
 SIGLIP = {
     "hidden_size": 1152,
     "image_size": 384,

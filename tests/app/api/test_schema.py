@@ -59,6 +59,22 @@ def test_parts_become_text_and_urls() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kinds", "text", "places"),
+    [("tpt", "ab\nab", (3,)), ("ttp", "ab\nab", (5,)), ("ptp", "ab", (0, 2)), ("ppt", "ab", ()),
+     ("tptpt", "ab\nab\nab", (3, 6)), ("tp", "ab", (2,)), ("p", "", ())],
+)  # fmt: skip
+def test_a_picture_s_place_is_told_in_characters(
+    kinds: str, text: str, places: tuple[int, ...]
+) -> None:
+    parts = {
+        "t": {"type": "text", "text": "ab"},
+        "p": {"type": "image_url", "image_url": {"url": "data:1"}},
+    }
+    [turn] = read(messages=[{"role": "user", "content": [parts[kind] for kind in kinds]}]).turns
+    assert (turn.text, turn.places) == (text, places)
+
+
 def test_pictures_before_the_text_need_no_places() -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:1"}}
     content = [picture, picture, {"type": "text", "text": "look"}]
