@@ -20,7 +20,7 @@ _STATES = {
 _EXAMPLES = (
     ("three-shapes.png", "What do you see in this picture?"),
     ("night.png", "Where is the heart?"),
-    ("four-shapes.png", "How many shapes are there, and of what colors?"),
+    ("four-shapes.png", "How many shapes are there?"),
 )
 _HOW_TO_LOAD = """
 <p>To talk about photographs, stop the server and start it with a full LLaVA:</p>

@@ -68,6 +68,21 @@ def test_the_bundled_model_sees_the_example_and_follows_up(
     expect(chat.answered(3)).to_contain_text("No")
 
 
+@pytest.mark.parametrize(
+    ("card", "answer"),
+    [(0, "I see a red circle, a blue square and a yellow triangle."),
+     (1, "The red heart is at the center right."), (2, "There are 4 shapes.")],
+)  # fmt: skip
+def test_the_page_s_own_examples_are_answered_rightly(
+    new_context: NewContext, pocket: Running, card: int, answer: str
+) -> None:
+    chat = Chat.open(new_context(pocket.url), pocket.url)
+    chat.page.locator(".card").nth(card).click()
+    expect(chat.thumbnails).to_have_count(1)
+    chat.box.press("Enter")
+    expect(chat.answered(1)).to_have_text(answer)
+
+
 def test_a_video_that_it_can_not_look_at_is_said_and_nothing_is_lost(
     new_context: NewContext, pocket: Running
 ) -> None:
