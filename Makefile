@@ -30,4 +30,5 @@ lock:
 	@scripts/set-up dev
 	@$(LOCK) requirements.in -o requirements.txt
 	@$(LOCK) requirements-video.in -o requirements-video.txt
+	@$(LOCK) requirements-cuda.in -o requirements-cuda.txt
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt

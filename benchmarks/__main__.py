@@ -1,4 +1,4 @@
-"""`python -m benchmarks page | engine | peers`: measurements, printed as tables.
+"""`python -m benchmarks page | engine | large | peers`: measurements, printed as tables.
 
 With versions, number of runs, medians and spread, and the bars they are held against.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import engine, page, report
+from benchmarks import engine, large, page, report
 from benchmarks.figures import HEAD, Figure, table
 from benchmarks.peers import environments
 from benchmarks.surroundings import load, machine, versions
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True)
     _add_page(commands)
     _add_engine(commands)
+    _add_large(commands)
     about = "make the environments of the programs that the engine is compared with"
     peers = commands.add_parser("peers", help=about, description=f"{about.capitalize()}.")
     peers.add_argument("--install", type=Path, metavar="DIR", required=True, help="where")
@@ -56,12 +57,25 @@ def _add_engine(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     one.add_argument("--json", type=Path, metavar="FILE", help="write all runs there")
 
 
+def _add_large(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "the engine with a random LLaVA of 7 B in bfloat16, for a machine with a GPU"
+    one = commands.add_parser("large", help=about, description=f"Measure {about}.")
+    one.add_argument("--peers", type=Path, metavar="DIR", help="made by `peers --install DIR`")
+    one.add_argument("--rounds", type=int, default=3, help="(default: 3)")
+    one.add_argument("--device", default="", help="the GPU's name, for the document")
+    one.add_argument("--folder", type=Path, metavar="DIR", help="keep the model there (14 GB)")
+    one.add_argument("--tiny", action="store_true", help="with the model of `engine`, to try it")
+    one.add_argument("--write", type=Path, metavar="FILE", help="write the document there")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.command == "page":
         return _page(options)
     if options.command == "engine":
         return _engine(options)
+    if options.command == "large":
+        return _large(options)
     for package, state in environments.install(options.install).items():
         print(f"{package}: {state}")
     return 0
@@ -90,6 +104,18 @@ def _engine(options: argparse.Namespace) -> int:
         options.write.write_text(document)
     if options.json:
         report.write_json(options.json, measured, seen)
+    return 0
+
+
+def _large(options: argparse.Namespace) -> int:
+    with ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        document = large.measure(
+            folder, options.peers, options.rounds, options.device, tiny=options.tiny
+        )
+    print(document)
+    if options.write:
+        options.write.write_text(document)
     return 0
 
 

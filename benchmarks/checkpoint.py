@@ -1,11 +1,11 @@
-"""Writes the random LLaVA that is measured: 0.13 B parameters, 256 visual tokens, float32.
+"""Writes the random LLaVAs that are measured: 0.13 B parameters in float32, 7 B in bfloat16.
 
 In the layout of llava-hf's checkpoints, which all programs read. What it says means nothing; how
 long it takes is what a trained one of its size takes.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from benchmarks import vocabulary
 
 Weights = dict[str, NDArray[np.float32]]
+Draw = Callable[[tuple[int, ...]], NDArray[np.float32]]  # normal numbers of a shape
 
 VISION: dict[str, Any] = {
     "model_type": "clip_vision_model",
@@ -40,16 +41,26 @@ TEXT: dict[str, Any] = {
     "rope_theta": 10000.0,
     "tie_word_embeddings": False,
 }
+# What LLaVA-1.5-7B has, with 576 visual tokens.
+LARGE_VISION: dict[str, Any] = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "image_size": 336,
+}
+LARGE_TEXT: dict[str, Any] = {
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+}
 # Of the language model, times what keeps activations near 1: attention that looks at single places
 # and counts. Without it greedy answers run in circles, and prompt lookup would guess them.
 SCALE = {"q_proj": 3.0, "k_proj": 3.0, "o_proj": 4.0}
 FILES: dict[str, dict[str, Any]] = {
     "generation_config.json": {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 32001},
-    "preprocessor_config.json": {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": 224},
-        "crop_size": {"height": 224, "width": 224},
-    },
     "processor_config.json": {
         "processor_class": "LlavaProcessor",
         "image_token": "<image>",
@@ -66,6 +77,7 @@ def write(
     copies: bool = False,
     text: dict[str, Any] | None = None,
     vision: dict[str, Any] | None = None,
+    dtype: mx.Dtype = mx.float32,
 ) -> Path:
     """Write it into `folder`, which is returned; `text` and `vision` put over the sizes.
 
@@ -74,17 +86,42 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     words = vocabulary.write(folder)
-    config = _config(TEXT | (text or {}), VISION | (vision or {}))
-    weights = _weights(config)
+    config = _config(TEXT | (text or {}), VISION | (vision or {}), dtype)
+    weights = _weights(config, _by_numpy() if dtype == mx.float32 else _by_mlx)
     _let_speak(weights, words, copies)
-    arrays = {name: mx.array(values) for name, values in weights.items()}
+    arrays = {name: mx.array(weights.pop(name)).astype(dtype) for name in list(weights)}
     mx.save_safetensors(str(folder / "model.safetensors"), arrays, {"format": "pt"})
-    for name, content in ({"config.json": config} | FILES).items():
+    side = config["vision_config"]["image_size"]
+    written = {"config.json": config, "preprocessor_config.json": _preprocessor(side)} | FILES
+    for name, content in written.items():
         (folder / name).write_text(json.dumps(content, indent=1))
     return folder
 
 
-def _config(text: dict[str, Any], vision: dict[str, Any]) -> dict[str, Any]:
+def write_large(folder: Path) -> Path:
+    """As `write`, of the sizes of LLaVA-1.5-7B: 14 GB."""
+    return write(folder, text=LARGE_TEXT, vision=LARGE_VISION, dtype=mx.bfloat16)
+
+
+def _preprocessor(side: int) -> dict[str, Any]:
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": side},
+        "crop_size": {"height": side, "width": side},
+    }
+
+
+def _by_numpy() -> Draw:
+    random = np.random.default_rng(0)
+    return lambda shape: random.standard_normal(shape, np.float32)
+
+
+def _by_mlx(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """MLX has a GPU for it: billions of numbers."""
+    return np.array(mx.random.normal(shape))
+
+
+def _config(text: dict[str, Any], vision: dict[str, Any], dtype: mx.Dtype) -> dict[str, Any]:
     return {
         "model_type": "llava",
         "architectures": ["LlavaForConditionalGeneration"],
@@ -96,13 +133,12 @@ def _config(text: dict[str, Any], vision: dict[str, Any]) -> dict[str, Any]:
         "vision_feature_select_strategy": "default",
         "text_config": text,
         "vision_config": vision,
-        "torch_dtype": "float32",
+        "torch_dtype": str(dtype).rpartition(".")[2],
     }
 
 
-def _weights(config: dict[str, Any]) -> Weights:
+def _weights(config: dict[str, Any], draw: Draw) -> Weights:
     """Random, scaled so that activations stay near 1; norms 1, biases 0."""
-    random = np.random.default_rng(0)
     weights: Weights = {}
     for name, shape in _shapes(config["text_config"], config["vision_config"]):
         if name.endswith("bias"):
@@ -110,7 +146,7 @@ def _weights(config: dict[str, Any]) -> Weights:
         elif "norm" in name or "layrnorm" in name:
             values = np.ones(shape, np.float32)
         else:
-            values = random.standard_normal(shape, np.float32) * np.float32(_scale(name, shape))
+            values = draw(shape) * np.float32(_scale(name, shape))
         weights[name] = values
     return weights
 

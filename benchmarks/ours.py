@@ -18,6 +18,7 @@ import model  # noqa: F401 - loads OpenBLAS before MLX
 
 # isort: split
 import mlx.core as mx
+from mlx.utils import tree_flatten
 from mlx_lm.generate import generate_step
 
 from app.controller import Controller
@@ -31,7 +32,8 @@ from benchmarks.surroundings import versions
 from benchmarks.worker import Answer, Clock, serve, together
 from model.devices import lazily
 
-PACKAGES = ("mlx", "mlx-lm", "scipy-openblas32")
+PACKAGES = ("mlx", "mlx-cuda-13", "mlx-lm", "scipy-openblas32")
+_COPIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,19 @@ class Ours:
             for _ in generate_step(ids, decoder, max_tokens=work.LONG_ANSWER):
                 clock.token()
         return {"speed": clock.speed}
+
+    def reading(self) -> Answer:
+        """Bytes of weights that a token reads, and how many a second the device copies."""
+        decoder = self._scheduler._llava.network.language_model
+        weights = dict(tree_flatten(decoder.parameters()))
+        read = sum(w.nbytes for name, w in weights.items() if "embed_tokens" not in name)
+        source = mx.zeros(1 << 26, mx.bfloat16)  # more than a cache holds
+        mx.eval(source + 1)
+        clock = Clock()
+        for _ in range(_COPIES):
+            mx.eval(source + 1)
+        clock.token()
+        return {"bytes": read, "bandwidth": _COPIES * 2 * source.nbytes / clock.first}
 
     @property
     def _scheduler(self) -> Any:

@@ -5,10 +5,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from model import blas, file_limit
+from model import blas, cuda, file_limit
 
 blas.preload()
 file_limit.keep()
+cuda.set_up()
 
 if TYPE_CHECKING:
     from model.checkpoint import load

@@ -23,6 +23,7 @@ from app.engine.preparation import Preparation
 from app.engine.prompt_reader import Caches
 from app.engine.scheduler import Scheduler
 from model import hub
+from model.devices import on_cpu
 from model.draft import DraftModel
 from model.draft_checkpoint import load_draft
 from model.errors import CheckpointError
@@ -155,10 +156,6 @@ def _reading(folder: Path) -> Callable[[], Progress]:
         return Progress("loading", int(share * total), total)
 
     return progress
-
-
-def on_cpu() -> bool:
-    return mx.default_device().type == mx.cpu
 
 
 def _set_up_mlx() -> None:

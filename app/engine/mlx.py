@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # the thread imports them: it takes seconds
 
 log = logging.getLogger(__name__)
 
-CAPACITY = 8  # answers that are made at once
+CAPACITY = 32  # answers at once; memory may allow fewer
 STALLED_AFTER = 30.0  # seconds without a step while there is work
 _CLOSE_WITHIN = 2.0  # seconds for the thread to end; it looks up between steps
 _NOT_LOADED = "It could not be loaded: the log says more."

@@ -1,4 +1,7 @@
-"""transformers with torch on the CPU, by its own `generate`, which reads the whole prompt anew."""
+"""transformers with torch, by its own `generate`, which reads the whole prompt anew.
+
+On a CUDA device in the checkpoint's type where torch has one, else on the CPU in float32.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -17,8 +20,6 @@ from transformers import (
 from benchmarks import work
 from benchmarks.surroundings import versions
 from benchmarks.worker import Answer, Clock, serve
-
-VISUAL = 256  # tokens of a picture
 
 
 class _Times:
@@ -40,9 +41,10 @@ class _Times:
 class Transformers:
     def __init__(self, checkpoint: str) -> None:
         torch.set_num_threads(work.THREADS)
-        self._model = LlavaForConditionalGeneration.from_pretrained(
-            checkpoint, dtype=torch.float32
-        ).eval()
+        device, dtype = ("cuda", "auto") if torch.cuda.is_available() else ("cpu", torch.float32)
+        self._model = (
+            LlavaForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).eval().to(device)
+        )
         self._processor = LlavaProcessor(
             CLIPImageProcessorPil.from_pretrained(checkpoint),
             AutoTokenizer.from_pretrained(checkpoint),
@@ -95,7 +97,7 @@ class Transformers:
         times: Any = _Times()
         inputs = self._processor(
             text=list(prompts), images=images or None, padding=True, return_tensors="pt"
-        )
+        ).to(self._model.device, self._model.dtype)
         with torch.inference_mode():
             ids = self._model.generate(
                 **inputs,

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
 import pytest
 
-from benchmarks import checkpoint, comparison, engine, report, vocabulary, work
+from benchmarks import checkpoint, comparison, engine, large, pictures, report, vocabulary, work
 from benchmarks.engine import BARE, OURS, Measured
 from benchmarks.peers.environments import PEERS, TRANSFORMERS
 from benchmarks.quiet import Watch
@@ -83,6 +84,23 @@ def test_our_engine_and_the_bare_model_are_measured_and_written_down(
     report.write_json(tmp_path / "runs.json", measured)
     answers = json.loads((tmp_path / "runs.json").read_text())["answers"]
     assert len(answers[f"{OURS}: talk"][0]["firsts"]) == work.TURNS
+
+
+def test_a_model_for_a_gpu_is_measured_and_written_down(folder: Path) -> None:
+    (folder / "large").symlink_to(folder / "random")
+    document = large.measure(folder, None, rounds=1, sizes=(2,))
+    for what in ("load", "first token, cold", "decode, 2 chats", "2 chats with pictures"):
+        assert f"{OURS}: {what}" in document
+    assert "bare mlx-lm: decode's reading of weights / that" in document
+    assert str(folder) not in document
+
+
+def test_a_model_of_the_large_one_s_sizes_takes_the_pictures_it_is_given(tmp_path: Path) -> None:
+    vision = checkpoint.LARGE_VISION | VISION
+    written = checkpoint.write(tmp_path, text=TEXT, vision=vision, dtype=mx.bfloat16)
+    llava = load(written)
+    assert llava.config.visual_tokens == 576
+    assert llava.image_processor(pictures.draw(0)).shape == (336, 336, 3)
 
 
 def test_a_ratio_is_of_the_same_round() -> None:
