@@ -27,6 +27,7 @@ class _Entry:
     cache: Cache
     nbytes: int
     used: int
+    lent: bool = False  # somebody goes on with `cache` itself, behind the keys
 
 
 class PrefixCache:
@@ -49,7 +50,8 @@ class PrefixCache:
     def fetch(self, owner: str, keys: Sequence[int], most: int) -> tuple[Cache | None, int]:
         """A cache of the longest known beginning of `keys`, `most` at most, and its length.
 
-        The cache is the caller's own: going on with it changes no entry.
+        Going on with it changes no entry: who asks for all of one writes behind its keys, in the
+        entry's own memory, and whoever comes before that is given back (`store`) gets a copy.
         """
         keys = tuple(keys)
         hashes = _chain(keys)
@@ -64,6 +66,9 @@ class PrefixCache:
         best.used = next(self._clock)
         self.hits += 1
         self.reused_tokens += length
+        if length == len(best.keys) and not best.lent:
+            best.lent = True
+            return [*best.cache], length
         return [_beginning(layer, length) for layer in best.cache], length
 
     def store(self, owner: str, keys: Sequence[int], cache: Cache) -> None:
@@ -73,10 +78,9 @@ class PrefixCache:
         """
         size = min(cache[0].offset, len(keys))
         keys = tuple(keys[:size])
-        if size < BLOCK or self._covers(owner, keys):
+        if size < BLOCK or self._covers(owner, keys, cache):
             return
-        for layer in cache:
-            layer.trim(layer.offset - size)
+        _trim(cache, size)
         mx.eval([(layer.keys, layer.values) for layer in cache])  # else it holds on to a batch
         self._entries = [old for old in self._entries if not _is_beginning(old, owner, keys)]
         nbytes = sum(layer.nbytes for layer in cache)
@@ -94,10 +98,13 @@ class PrefixCache:
     def clear(self) -> None:
         self._entries.clear()
 
-    def _covers(self, owner: str, keys: tuple[int, ...]) -> bool:
+    def _covers(self, owner: str, keys: tuple[int, ...], cache: Cache) -> bool:
         for entry in self._entries:
             if entry.owner == owner and entry.keys[: len(keys)] == keys:
                 entry.used = next(self._clock)
+                if entry.cache[0] is cache[0]:
+                    _trim(cache, len(entry.keys))
+                    entry.lent = False
                 return True
         return False
 
@@ -105,6 +112,11 @@ class PrefixCache:
 def _is_beginning(entry: _Entry, owner: str, keys: tuple[int, ...]) -> bool:
     """Whether `keys` say all that the entry does, and so make it needless."""
     return entry.owner == owner and keys[: len(entry.keys)] == entry.keys
+
+
+def _trim(cache: Cache, size: int) -> None:
+    for layer in cache:
+        layer.trim(layer.offset - size)
 
 
 def _chain(keys: tuple[int, ...]) -> list[int]:

@@ -64,7 +64,7 @@ class PromptReader:
     @property
     def cache(self) -> Cache:
         """Keys and values of what has been read so far."""
-        return [] if self._prefill is None else self._prefill.cache
+        return self._cache or []
 
     def step(self) -> None:
         """Do one piece of work: encode pictures, or read a chunk."""

@@ -14,6 +14,7 @@ from app.engine.base import Progress
 from app.engine.catalogue import ALIASES, BUNDLED
 from model.conversation import get_template
 from model.convert import convert
+from model.devices import on_cpu
 from model.errors import CheckpointError, TemplateError
 from model.hub import pull
 from model.kv_cache import Packing
@@ -122,7 +123,7 @@ def test_a_folder_without_a_model_is_said_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_on_a_cpu_no_compiler_is_called_and_few_buffers_are_kept(checkpoint: Path) -> None:
-    if not loading.on_cpu():
+    if not on_cpu():
         pytest.skip("this machine has a GPU that MLX uses")
     loading.load(str(checkpoint), lambda _: None)
     assert mx.set_cache_limit(10**9) == 64 << 20
@@ -132,7 +133,7 @@ def test_on_a_cpu_no_compiler_is_called_and_few_buffers_are_kept(checkpoint: Pat
 def test_a_quantised_model_is_read_in_larger_chunks_on_a_cpu(
     checkpoint: Path, tmp_path: Path
 ) -> None:
-    if not loading.on_cpu():
+    if not on_cpu():
         pytest.skip("this machine has a GPU that MLX uses")
     convert(checkpoint, tmp_path / "four", group_size=32)
     try:

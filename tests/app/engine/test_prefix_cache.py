@@ -26,10 +26,10 @@ def filled(keys: list[int], *, spare: int = 0) -> Cache:
 
 def content(cache: Cache | None) -> list[int]:
     assert cache is not None
-    for layer in cache:
-        assert layer.keys.shape[2] == layer.values.shape[2] == layer.offset
-        assert mx.array_equal(layer.keys, -layer.values)
-    rows = [layer.keys[0, 0, :, 0].tolist() for layer in cache]
+    pairs = [layer.keys_and_values() for layer in cache]
+    for keys, values in pairs:
+        assert mx.array_equal(keys, -values)
+    rows = [keys[0, 0, :, 0].tolist() for keys, _ in pairs]
     assert rows[0] == rows[1]
     return [int(number) for number in rows[0]]
 
@@ -107,16 +107,67 @@ def test_a_picture_that_differs_in_one_key_is_another() -> None:
     assert prefixes.fetch("a", other, 99) == (None, 0)
 
 
+def go_on(cache: Cache | None, number: float, count: int = 5) -> None:
+    assert cache is not None
+    for layer in cache:
+        written = mx.full((1, 1, count, 2), number)
+        layer.update_and_fetch(written, -written)
+        mx.eval(layer.keys, layer.values)
+
+
 def test_going_on_with_a_fetched_cache_changes_no_entry() -> None:
     prefixes, keys = PrefixCache(10**6), numbers(1, 100)
     prefixes.store("a", keys, filled(keys, spare=28))
-    for length in (99, 60):
-        cache, _ = prefixes.fetch("a", keys, length)
-        assert cache is not None
-        for layer in cache:
-            layer.update_and_fetch(mx.full((1, 1, 5, 2), 9.0), mx.full((1, 1, 5, 2), -9.0))
-            mx.eval(layer.keys, layer.values)
+    for length in (100, 99, 60):
+        go_on(prefixes.fetch("a", [*keys, 1], length)[0], 9.0)
     assert content(prefixes.fetch("a", [*keys, 1], 100)[0]) == keys
+
+
+def test_who_goes_on_with_all_of_an_entry_writes_in_its_memory_and_others_in_a_copy() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    kept = filled(keys, spare=28)
+    prefixes.store("a", keys, kept)
+    one, _ = prefixes.fetch("a", [*keys, 7], 100)
+    other, _ = prefixes.fetch("a", [*keys, 8], 100)
+    assert one is not None
+    assert other is not None
+    assert all(mine is entry for mine, entry in zip(one, kept, strict=True))
+    for number in (7.0, 8.0):
+        go_on(one, number)
+        go_on(other, number + 0.5)
+    assert content(one) == [*keys, *[7] * 5, *[8] * 5]
+    written = other[0].keys_and_values()[0][0, 0, 100:, 0]
+    assert written.tolist() == [7.5] * 5 + [8.5] * 5
+
+
+def test_what_is_given_back_unchanged_is_lent_in_place_again() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    kept = filled(keys, spare=28)
+    prefixes.store("a", keys, kept)
+    lent, _ = prefixes.fetch("a", [*keys, 7], 100)
+    go_on(lent, 7.0)
+    assert lent is not None
+    prefixes.store("a", keys, lent)  # whoever asked left before its words were known
+    again, known = prefixes.fetch("a", [*keys, 8], 100)
+    assert again is not None
+    assert again[0] is kept[0]
+    assert known == 100
+    assert content(again) == keys
+
+
+def test_an_answer_that_went_on_in_an_entry_s_memory_takes_its_place() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys, filled(keys, spare=28))
+    lent, _ = prefixes.fetch("a", [*keys, 7], 100)
+    go_on(lent, 7.0)
+    assert lent is not None
+    longer = [*keys, *[7] * 5]
+    prefixes.store("a", longer, lent)
+    assert len(prefixes) == 1
+    branch, known = prefixes.fetch("a", [*keys, 9], 100)
+    assert known == 100
+    assert content(branch) == keys
+    assert prefixes.fetch("a", [*longer, 9], 105)[1] == 105
 
 
 def test_a_longer_entry_takes_the_place_of_its_beginning() -> None:
