@@ -27,7 +27,7 @@ from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, h
 from model import fitness
 from model.amounts import size_text
 from model.errors import CheckpointError
-from model.weights import read_json
+from model.weights import ELSEWHERE, read_json
 
 T = TypeVar("T")
 Watch: TypeAlias = Callable[[int, int], None]
@@ -109,7 +109,7 @@ def _listed(repository: str) -> tuple[str, list[RemoteFile]]:
     if not any(name.endswith(".safetensors") for name in names):
         raise CheckpointError(
             f"{repository} has no safetensors weights; pickled ones can run programs and are "
-            "never fetched."
+            f"never fetched. {ELSEWHERE}"
         )
     return commit, files
 

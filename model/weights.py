@@ -20,6 +20,10 @@ from model.key_layouts import our_name
 from model.safetensors_file import read_header
 
 _PATCHES = "vision_tower.embeddings.patch_embedding.weight"
+ELSEWHERE = (
+    "llava-hf has most LLaVAs as safetensors, such as llava-hf/llava-1.5-7b-hf for "
+    "liuhaotian/llava-v1.5-7b."
+)
 _FILE_NAME = re.compile(r"[\w.-]+\.safetensors")
 _LARGEST_JSON = 32 * 2**20
 
@@ -105,7 +109,7 @@ def weight_files(folder: Path) -> list[Path]:
     pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt*"))
     raise CheckpointError(
         "The checkpoint has no safetensors weights"
-        + (", only pickled ones, which can run programs: convert them first." if pickled else ".")
+        + (f", only pickled ones, which can run programs. {ELSEWHERE}" if pickled else ".")
     )
 
 
