@@ -10,7 +10,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -130,6 +130,7 @@ class Shelf:
         self._controller = controller
         self._downloads: dict[str, Download] = {}
         self._found: _Found | None = None
+        self._named: dict[str, None] = {}  # folders that somebody has written, in order
         self._coming = ""  # the name of the model that is being switched to
         self._said = ""
         self._task: asyncio.Task[None] | None = None
@@ -157,6 +158,8 @@ class Shelf:
         source = ALIASES.get(written, written)
         is_folder, is_repository = await asyncio.to_thread(_kind, source)
         if is_folder:
+            self._named[source] = None
+            self._found = None
             self._use(source)
         elif is_repository:
             self._download(source)
@@ -254,7 +257,7 @@ class Shelf:
     async def _look(self) -> _Found:
         found = self._found
         if found is None or time.monotonic() - found.at > LOOK_EVERY:
-            found = self._found = await asyncio.to_thread(_look_at_disk)
+            found = self._found = await asyncio.to_thread(_look_at_disk, tuple(self._named))
         return found
 
     def _items(self, found: _Found) -> Iterator[Item]:
@@ -345,7 +348,7 @@ def _remove(repository: str) -> None:
     remove(repository)
 
 
-def _look_at_disk() -> _Found:
+def _look_at_disk(named: Iterable[str]) -> _Found:
     import_models()
     from huggingface_hub import constants
 
@@ -360,7 +363,7 @@ def _look_at_disk() -> _Found:
     free = shutil.disk_usage(cache).free
     return _Found(
         {one.repository: here(one) for one in on_disk()},
-        {_key(one.repository): here(one) for one in folders()},
+        {_key(one.repository): here(one) for one in folders(named=named)},
         Machine(machine_memory(), free, runs_on_cpu()),
         {model.repository: model.refusal for model in CURATED},
         time.monotonic(),

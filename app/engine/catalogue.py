@@ -13,6 +13,12 @@ ALIASES = {
 }
 
 
+def shown(name: str) -> str:
+    """A model's name as anybody may read it: of a folder its own, never a path."""
+    folder = Path(name).expanduser()
+    return folder.resolve().name if name not in ALIASES and folder.is_dir() else name
+
+
 def find(name: str) -> tuple[str, tuple[str, ...]]:
     """The folder or repository that `name` stands for, and all names the model answers to.
 
@@ -21,8 +27,7 @@ def find(name: str) -> tuple[str, tuple[str, ...]]:
     source = ALIASES.get(name, name)
     folder = Path(source).expanduser()
     if folder.is_dir():
-        shown = name if name in ALIASES else folder.resolve().name
-        return str(folder), (shown,)
+        return str(folder), (shown(name),)
     if name == BUNDLED:
         raise SettingsError("The bundled model is missing: model/pocket belongs to the program.")
     if source.count("/") != 1 or source.startswith((".", "/", "~")):

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 from app.engine.base import Engine, EngineStatus
+from app.engine.catalogue import shown
 from app.errors import EngineError, NotReady
 from app.messages import ChatRequest, Event
 
@@ -53,15 +54,15 @@ class SwitchingEngine:
         Raises SettingsError for an unknown name; then nothing has changed.
         """
         before, name = self._start, self.status().model
-        start = self._choose(model)
-        await self._let_go(EngineStatus("loading", model, f"Making room for {model}."))
+        start, title = self._choose(model), shown(model)
+        await self._let_go(EngineStatus("loading", title, f"Making room for {title}."))
         failure = await self._load(start)
         if not failure:
             return
         await self._let_go(EngineStatus("loading", name, f"Loading {name} again."))
         again = await self._load(before)
         after = f"{name} could not be loaded again either." if again else f"{name} answers again."
-        raise EngineError(f"{model} could not be loaded. {failure} {after}")
+        raise EngineError(f"{title} could not be loaded. {failure} {after}")
 
     async def unload(self) -> None:
         """Let go of the model until `wake`; nobody may be answered meanwhile."""

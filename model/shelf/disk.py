@@ -1,7 +1,7 @@
 """Which checkpoints are on this machine: in the hub's cache, whole or in part, and in folders."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +44,18 @@ def on_disk() -> list[OnDisk]:
     return sorted((one for one in found if one), key=lambda one: one.repository.lower())
 
 
-def folders(places: Sequence[str] = PLACES) -> list[OnDisk]:
-    """Checkpoints of LLaVAs in the folders where people keep such."""
-    found = []
+def folders(places: Sequence[str] = PLACES, named: Iterable[str] = ()) -> list[OnDisk]:
+    """Checkpoints of LLaVAs in the folders where people keep such, and those that are `named`."""
+    candidates = [Path(name).expanduser() for name in named]
     for place in places:
         root = Path(place).expanduser()
-        for config in sorted((*root.glob("*/config.json"), *root.glob("*/*/config.json"))):
-            refusal = why_not(config.parent)
-            if refusal is not None:
-                folder = config.parent
-                found.append(OnDisk(str(folder), folder_size(folder), folder, refusal))
+        configs = sorted((*root.glob("*/config.json"), *root.glob("*/*/config.json")))
+        candidates += [config.parent for config in configs]
+    found = []
+    for folder in {folder.resolve(): folder for folder in candidates}.values():
+        refusal = why_not(folder) if (folder / "config.json").is_file() else None
+        if refusal is not None:
+            found.append(OnDisk(str(folder), folder_size(folder), folder, refusal))
     return found
 
 

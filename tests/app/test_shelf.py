@@ -220,3 +220,16 @@ async def test_only_some_downloads_run_at_once(shelf: Shelf, hub: HubServer) -> 
 async def test_other_engines_have_no_shelf() -> None:
     assert not Shelf(Controller(EchoEngine())).serves
     assert Shelf(Controller(Holder())).serves
+
+
+async def test_a_folder_that_was_written_stays_on_the_shelf_and_its_path_is_told_to_nobody(
+    shelf: Shelf, engine: Holder, tmp_path: Path
+) -> None:
+    folder = write_checkpoint(tmp_path / "somewhere" / "mine")
+    await shelf.get(str(folder))
+    await until(shelf, lambda view: engine.name == "mine")
+    item = next(item for item in (await shelf.view()).items if item.title == "mine")
+    assert item.state == "in use"
+    assert str(tmp_path) not in item.key + item.where
+    await shelf.use("pocket")
+    await until(shelf, lambda view: row(view, item.key).state == "here")

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.app.engine.model_thread import write_speaker
 from tests.app.running import pocket
-from tests.browser.chat import Chat
+from tests.browser.chat import Chat, picture
 from tests.browser.conftest import PATIENCE, NewContext
 from tests.browser.test_looks import PHONE, hurdles
 from tests.hub_server import HubServer
@@ -127,3 +127,34 @@ def test_a_shared_link_has_no_shelf(
         expect(chat.page.locator("dialog")).to_contain_text("--model llava-1.5-7b")
         expect(chat.page.locator(".model-row")).to_have_count(0)
     assert hub.asked == []
+
+
+def test_what_another_model_has_no_room_for_is_left_out_or_refused_and_said(
+    new_context: NewContext, tmp_path: Path, hub: HubServer
+) -> None:
+    # 121 visual tokens a picture, where the bundled model has fewer, and 512 in all.
+    narrow = write_speaker(tmp_path / "narrow", vision={"image_size": 154})
+    with pocket(tmp_path / "data") as server:
+        chat = Chat.open(new_context(server.url), server.url)
+        for number, colour in enumerate(("tomato", "teal"), start=1):
+            chat.attach(picture(colour))
+            expect(chat.thumbnails).to_have_count(1)
+            chat.ask("Hi?")
+            chat.answered(number)
+        open_shelf(chat)
+        field = chat.page.get_by_label("A model of Hugging Face, or a folder")
+        field.fill(str(narrow))
+        field.press("Enter")
+        row = chat.page.locator(".model-row", has_text="narrow")
+        expect(row).to_have_attribute("data-state", "in use")
+        expect(row).to_contain_text("a folder of this machine")
+        chat.page.get_by_label("Close", exact=True).click()
+        chat.ask("Now?")
+        chat.answered(3)
+        expect(chat.answers.nth(2)).to_contain_text("its oldest 2 messages are no longer")
+        chat.attach(*(picture(colour) for colour in ("gold", "navy", "plum")))
+        expect(chat.thumbnails).to_have_count(3)
+        chat.box.fill("Three?")
+        chat.box.press("Enter")
+        said = chat.page.get_by_text("363 of them for 3 pictures")
+        expect(said.first).to_contain_text("takes 511 at most")

@@ -74,4 +74,7 @@ def test_folders_of_other_programs_are_found(tmp_path: Path) -> None:
     write_json(tmp_path / "models" / "text", "config.json", {"model_type": "llama"})
     found = folders([str(tmp_path / "models"), str(tmp_path / "studio"), "/nowhere"])
     assert [one.folder for one in found] == [mine, theirs]
+    named = [str(theirs), str(mine), str(tmp_path / "models" / ".." / "models" / "mine"), "/no"]
+    assert [one.folder and one.folder.name for one in folders([], named)] == ["theirs", "mine"]
+    assert len(folders([str(tmp_path / "models")], named)) == 2
     assert all(one.size == folder_size(one.folder) for one in found if one.folder)
