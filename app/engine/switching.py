@@ -5,9 +5,12 @@ has given its memory back. Who is answered meanwhile is for the controller to sa
 """
 
 import asyncio
+import ctypes
 import gc
 import logging
+import sys
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from app.engine.base import Engine, EngineStatus
@@ -106,8 +109,14 @@ class SwitchingEngine:
 
 
 def _give_memory_back() -> None:
-    """What was a model's is garbage now, some of it in cycles; MLX would keep its buffers."""
+    """What was a model's is garbage now, some of it in cycles; MLX would keep its buffers.
+
+    And Linux's C library would keep matrices below 32 MB, which are most of a small model's.
+    """
     import mlx.core as mx
 
     gc.collect()
     mx.clear_cache()
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl has no such function, and keeps nothing
+            ctypes.CDLL(None).malloc_trim(0)

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import mmap
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -92,6 +94,27 @@ async def test_the_memory_of_the_one_before_is_given_back(shelf: Shelf) -> None:
         assert controller.status().engine.state == "unloaded"
         assert mx.get_active_memory() - empty < 0.05 * one
         assert mx.get_cache_memory() < 100_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of a process")
+async def test_a_larger_model_leaves_no_memory_taken_from_the_machine(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    sizes = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8}
+    shelf.folders["large"] = write_speaker(tmp_path / "large", text=sizes)
+    size = (tmp_path / "large" / "model.safetensors").stat().st_size
+    async with serving(shelf) as controller:
+        await controller.switch("second")  # what was taken before is given back too
+        before = resident()
+        await controller.switch("large")
+        assert resident() - before > 0.8 * size
+        await controller.switch("first")
+        assert resident() - before < 0.2 * size
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 async def test_who_asked_before_is_answered_by_the_model_before(shelf: Shelf) -> None:
