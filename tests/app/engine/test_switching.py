@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import mmap
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -96,25 +97,38 @@ async def test_the_memory_of_the_one_before_is_given_back(shelf: Shelf) -> None:
         assert mx.get_cache_memory() < 100_000
 
 
+SWITCH = """
+import asyncio, sys
+from pathlib import Path
+from app.controller import Controller
+from app.engine import create_engine
+from app.settings import Settings
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+async def main():
+    controller = Controller(create_engine(Settings(model=sys.argv[1])))
+    await controller.loaded()
+    large = resident()
+    await controller.switch("pocket")
+    print(large, resident())
+    await controller.drain()
+
+asyncio.run(main())
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of a process")
-async def test_a_larger_model_leaves_no_memory_taken_from_the_machine(
-    shelf: Shelf, tmp_path: Path
-) -> None:
-    sizes = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8}
-    shelf.folders["large"] = write_speaker(tmp_path / "large", text=sizes)
-    size = (tmp_path / "large" / "model.safetensors").stat().st_size
-    async with serving(shelf) as controller:
-        await controller.switch("second")  # what was taken before is given back too
-        before = resident()
-        await controller.switch("large")
-        assert resident() - before > 0.8 * size
-        await controller.switch("first")
-        assert resident() - before < 0.2 * size
-
-
-def resident() -> int:
-    """Bytes of this process in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+def test_a_larger_model_leaves_no_memory_taken_from_the_machine(tmp_path: Path) -> None:
+    # Of a vocabulary as real ones have it: that makes the C library keep the layers' matrices.
+    sizes = {"hidden_size": 768, "intermediate_size": 2048, "vocab_size": 32_064}
+    large = write_speaker(tmp_path / "large", text=sizes | {"num_hidden_layers": 6})
+    line = [sys.executable, "-c", SWITCH, str(large)]
+    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    before, after = (int(pages) * mmap.PAGESIZE for pages in said.split())
+    # The bundled one takes some too.
+    assert before - after > 0.75 * (large / "model.safetensors").stat().st_size
 
 
 async def test_who_asked_before_is_answered_by_the_model_before(shelf: Shelf) -> None:
