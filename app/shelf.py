@@ -348,7 +348,7 @@ def _remove(repository: str) -> None:
     remove(repository)
 
 
-def _look_at_disk(named: Iterable[str]) -> _Found:
+def _look_at_disk(named: Iterable[str] = ()) -> _Found:
     import_models()
     from huggingface_hub import constants
 
