@@ -118,5 +118,5 @@ def _give_memory_back() -> None:
     gc.collect()
     mx.clear_cache()
     if sys.platform == "linux":
-        with suppress(AttributeError):  # musl has no such function, and keeps nothing
+        with suppress(AttributeError):  # it is glibc's alone
             ctypes.CDLL(None).malloc_trim(0)
