@@ -11,8 +11,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata, util
 from pathlib import Path
 
@@ -21,9 +19,6 @@ log = logging.getLogger(__name__)
 # The products MLX asks of BLAS (`nm -D libmlx.so`). LAPACK stays with the wheel's own.
 SYMBOLS = ("cblas_sgemm", "cblas_dgemm", "cblas_cgemm")
 SYSTEM_LIBRARY = "libopenblas.so.0"
-CORE_TYPE = "OPENBLAS_CORETYPE"
-CPUINFO = Path("/proc/cpuinfo")
-_AVX512 = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}  # all that is Skylake-X's
 
 
 def preload() -> str | None:
@@ -38,8 +33,7 @@ def preload() -> str | None:
         if library is None:
             continue
         try:
-            with _kernels():
-                ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+            ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
         except OSError as error:
             log.debug("OpenBLAS at %s could not be loaded: %s", library, error)
         else:
@@ -49,34 +43,6 @@ def preload() -> str | None:
         "Install the requirements again, or the system package libopenblas0."
     )
     return None
-
-
-@contextmanager
-def _kernels() -> Iterator[None]:
-    """Let OpenBLAS load its AVX-512 kernels on AMD's Zen 5, unless the environment says otherwise.
-
-    Up to 0.3.34 it doesn't know that family and takes it for a Haswell, which multiplies half as
-    fast (OpenMathLib/OpenBLAS#6029). It looks at the variable while it is loaded only.
-    """
-    if CORE_TYPE in os.environ or not _AVX512.issubset(_amd_features(CPUINFO)):
-        yield
-        return
-    os.environ[CORE_TYPE] = "SKYLAKEX"
-    try:
-        yield
-    finally:
-        del os.environ[CORE_TYPE]
-
-
-def _amd_features(cpuinfo: Path) -> set[str]:
-    """What the first processor of an AMD machine can do; empty on others, and where nobody says."""
-    try:
-        first = cpuinfo.read_text().partition("\n\n")[0]
-    except OSError:
-        return set()
-    said = dict(line.split(":", 1) for line in first.splitlines() if ":" in line)
-    facts = {name.strip(): value.split() for name, value in said.items()}
-    return set(facts.get("flags", ())) if facts.get("vendor_id") == ["AuthenticAMD"] else set()
 
 
 def _renamed_copy() -> Path | None:
