@@ -29,7 +29,8 @@ from model.devices import in_bulk
 from model.generation import Prefill
 from model.llava import Llava
 
-BLOCKS, STEPS = 5, 8  # of each kind, by turns
+BLOCKS = 5  # readings of a question
+PAIRS, STEPS = 20, 8  # of so many steps of the engine, and of the bare network, by turns
 
 
 class Parts:
@@ -111,7 +112,7 @@ class Parts:
             scheduler.step()
         bare = _Bare(self._llava, [sequence.all_ids for sequence in sequences])
         engine_times, bare_times = [], []
-        for _ in range(BLOCKS):
+        for _ in range(PAIRS):
             engine_times.append(_ms(lambda: _repeat(scheduler.step), 1) / STEPS)
             bare_times.append(_ms(lambda: _repeat(bare.step), 1) / STEPS)
         layers, head = self._text_layers()

@@ -1,5 +1,6 @@
 """What a measurement ran on: versions of libraries, and the machine in words, without its name."""
 
+import ctypes
 import os
 import platform
 import sys
@@ -8,14 +9,30 @@ from importlib import metadata
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    """The installed versions of packages, of those that are there; Python's own first."""
+    """The installed versions of packages, of those that are there; Python's own first.
+
+    Last the processor whose kernels OpenBLAS multiplies with, where it is loaded: it chooses them by
+    the machine or by `OPENBLAS_CORETYPE`, and others take twice the time.
+    """
     found = {"python": platform.python_version()}
     for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
+    if kernels := _openblas_kernels():
+        found["OpenBLAS kernels"] = kernels
     return found
+
+
+def _openblas_kernels() -> str | None:
+    if sys.platform != "linux":
+        return None
+    name = getattr(ctypes.CDLL(None), "scipy_openblas_get_corename", None)
+    if name is None:
+        return None
+    name.restype = ctypes.c_char_p
+    return str(name().decode())
 
 
 def machine() -> str:
