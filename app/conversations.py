@@ -15,7 +15,7 @@ from app.answer_keeper import AnswerKeeper
 from app.chat_request import chat_request, sampling
 from app.clips import read_media
 from app.controller import Controller
-from app.errors import InvalidRequest, NotReady, StorageError
+from app.errors import InvalidRequest, NotReady, PictureError, StorageError
 from app.messages import (
     ChatRequest,
     Delta,
@@ -26,7 +26,7 @@ from app.messages import (
     Shortened,
     Usage,
 )
-from app.pictures import thumbnail
+from app.pictures import file_name, thumbnail
 from app.store import Store
 from app.store.records import Chat, ChatMessage, ChatSettings, Conversation, StoredPicture
 
@@ -35,6 +35,7 @@ __all__ = ["Chat", "ChatMessage", "ChatSettings", "Conversation", "Conversations
 LONGEST_TITLE = 60  # characters
 READERS = 2  # pictures decoded at once: each may take some hundred megabytes
 BUSY = "An answer is still being written in this chat. Stop it or wait for its end."
+NO_CLIPS = "{} is a video, and this model can't look at videos: LLaVA-OneVision can."
 CLOSING = "The program is being closed: try again when it is back."
 
 T = TypeVar("T")
@@ -86,6 +87,8 @@ class Conversations:
     async def add_picture(self, owner: str, data: bytes, name: str = "") -> Picture:
         """Read and keep a picture or a clip. Raises PictureError; then nothing is kept."""
         picture = await self._read(lambda: read_media(data, name))
+        if picture.frames and not self._controller.status().engine.clips:
+            raise PictureError(NO_CLIPS.format(file_name(name, "The video")))
         await self._on_disk(lambda: self._store.pictures.add(owner, picture))
         return picture
 

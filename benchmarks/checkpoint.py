@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import model  # noqa: F401 - loads OpenBLAS before MLX
+
+# isort: split
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray

@@ -133,14 +133,14 @@ def measure(folder: Path, peers: Path | None, rounds: int = 4, minutes: float = 
                 break
             _round(bench, number)
             longest = max(longest, time.monotonic() - at)
-            _say(f"round {number + 1} of {rounds}: {time.monotonic() - begun:.0f} s")
+            say(f"round {number + 1} of {rounds}: {time.monotonic() - begun:.0f} s")
     return measured
 
 
 def _checkpoint(folder: Path, copies: bool) -> Path:
     place = folder / ("copying" if copies else "random")
     if not (place / "config.json").exists():
-        _say(f"writing {place.name} model")
+        say(f"writing {place.name} model")
         checkpoint.write(place, copies=copies)
     return place
 
@@ -179,7 +179,7 @@ def _warm(bench: Bench) -> None:
             bench.measured.missing[name] = str(error)
             del bench.workers[name]
             worker.close()
-        _say(f"{name} is ready")
+        say(f"{name} is ready")
 
 
 def _round(bench: Bench, number: int) -> None:
@@ -235,5 +235,6 @@ def _pictures(bench: Bench, count: int) -> Answer:
     return {"pictures": [bench.picture() for _ in range(count)]}
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Tell whoever waits how far it is."""
     print(line, file=sys.stderr, flush=True)

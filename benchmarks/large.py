@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import checkpoint, pictures, work
-from benchmarks.engine import OURS, TYPING, Answer
+from benchmarks.engine import OURS, TYPING, Answer, say
 from benchmarks.figures import HEAD, Figure, table
 from benchmarks.peers import environments
 from benchmarks.peers.environments import TRANSFORMERS
@@ -53,7 +53,7 @@ def measure(
     if not (place / "config.json").exists():
         begun = time.monotonic()
         (checkpoint.write if tiny else checkpoint.write_large)(place)
-        _say(f"written in {time.monotonic() - begun:.0f} s")
+        say(f"written in {time.monotonic() - begun:.0f} s")
     commands = {OURS: Command(Path(sys.executable), "benchmarks.ours", (str(place),))}
     if peers and (command := environments.command(TRANSFORMERS, peers, place)):
         commands[TRANSFORMERS.name] = command
@@ -67,7 +67,7 @@ def measure(
             begun = time.monotonic()
             versions |= worker.ask("start")["versions"]
             answers[name, "start"] = [{"seconds": time.monotonic() - begun}]
-            _say(f"{name} is ready")
+            say(f"{name} is ready")
         numbers = count(1)
         for round_number in range(rounds + 1):  # the first warms everybody up
             for name, worker in workers.items():
@@ -75,7 +75,7 @@ def measure(
                     answer = _ask(worker, do, request)
                     if answer and round_number:
                         answers.setdefault((name, _key(do, request)), []).append(answer)
-            _say(f"round {round_number} of {rounds}")
+            say(f"round {round_number} of {rounds}")
     known = ", ".join(f"{package} {version}" for package, version in versions.items())
     rows = [figure.row()[:-1] for figure in _figures(answers, sizes)]
     where = f"Machine: {machine()}{f', {device}' if device else ''}.\n{known}."
@@ -112,7 +112,7 @@ def _ask(worker: Worker, do: str, request: Answer) -> Answer | None:
     try:
         return worker.ask(do, **request)
     except WorkerError as error:
-        _say(f"{worker.name}: {do}: {error}")
+        say(f"{worker.name}: {do}: {error}")
         return None
 
 
@@ -150,7 +150,3 @@ def _figures(answers: Answers, sizes: Sequence[int]) -> Iterator[Figure]:
 
 def _pictures(folder: Path, numbers: Iterator[int], often: int) -> list[str]:
     return [str(pictures.write(folder, next(numbers))) for _ in range(often)]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

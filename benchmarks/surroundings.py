@@ -11,8 +11,8 @@ from importlib import metadata
 def versions(packages: Sequence[str]) -> dict[str, str]:
     """The installed versions of packages, of those that are there; Python's own first.
 
-    Last the processor whose kernels OpenBLAS multiplies with, where it is loaded: it chooses them by
-    the machine or by `OPENBLAS_CORETYPE`, and others take twice the time.
+    Last the processor whose kernels OpenBLAS multiplies with, where it is loaded: it chooses them
+    by the machine or by `OPENBLAS_CORETYPE`, and others may take twice the time.
     """
     found = {"python": platform.python_version()}
     for package in packages:

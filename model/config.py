@@ -61,13 +61,18 @@ class LlavaConfig:
         dropped = 1 if self.vision_feature_select_strategy == "default" else 0
         return self.vision.patches + self.vision.class_tokens - dropped
 
+    @property
+    def takes_clips(self) -> bool:
+        """Whether the model was trained to look at videos."""
+        return self.tiling is not None and self.tiling.clips
+
     def views(self, sizes: Sequence[Size | Clip]) -> list[View]:
         """How pictures and clips of one prompt become visual tokens, by (height, width) of those.
 
         Raises PromptError for clips that the model can't take.
         """
         clips = [size for size in sizes if isinstance(size, Clip)]
-        if clips and not (self.tiling and self.tiling.clips):
+        if clips and not self.takes_clips:
             raise PromptError("This model can't look at videos: LLaVA-OneVision can.")
         if not all(clip.frames for clip in clips):
             raise PromptError("A video clip has no frames.")

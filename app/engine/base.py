@@ -42,7 +42,8 @@ class EngineStatus:
     """How an engine is. `detail` is a sentence for people; `progress` of loading is 0 to 1.
 
     `doing` is a word for what a loading is at, empty where that isn't known.
-    `also`: other names the model answers to. `stalled`: there is work, and nothing has moved for
+    `also`: other names the model answers to. `clips`: whether it can look at videos, as far as is
+    known. `stalled`: there is work, and nothing has moved for
     long. `figures`: numbers of its own for the metrics, by name.
     """
 
@@ -54,6 +55,7 @@ class EngineStatus:
     stalled: bool = False
     figures: Mapping[str, float] = field(default_factory=dict)
     doing: str = ""
+    clips: bool = True
 
 
 class Engine(Protocol):

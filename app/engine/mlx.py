@@ -73,8 +73,15 @@ class MlxEngine:
         watched = self._progress if self._state == "loading" else None
         progress = None if watched is None else watched()
         name, *also = self._names
+        loaded = self._loaded
         status = EngineStatus(
-            self._state, name, self._detail, None, tuple(also), stalled, self._figures()
+            self._state,
+            name,
+            self._detail,
+            also=tuple(also),
+            stalled=stalled,
+            figures={} if loaded is None else loaded.scheduler.figures(),
+            clips=loaded is None or loaded.preparation.takes_clips,
         )
         if progress is None:
             return status
@@ -114,10 +121,6 @@ class MlxEngine:
         prepare = preparation.prepare_ahead if ahead else preparation.prepare
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._preparers, prepare, request, Outbox())
-
-    def _figures(self) -> dict[str, float]:
-        loaded = self._loaded
-        return {} if loaded is None else loaded.scheduler.figures()
 
     async def aclose(self) -> None:
         self._closing = True

@@ -49,7 +49,7 @@ class OpenAIEngine:
         return CAPACITY
 
     def status(self) -> EngineStatus:
-        return EngineStatus(self._state, self._model, self._detail)
+        return EngineStatus(self._state, self._model, self._detail, clips=False)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         begun = time.monotonic()

@@ -36,6 +36,7 @@ class Preparation:
         self._llava = llava
         self._features = features
         self.context = min(llava.config.context_length, memory.tokens)  # tokens
+        self.takes_clips = llava.config.takes_clips
         self._stop = llava.tokenizer.eos_ids
 
     def prepare(self, request: ChatRequest, outbox: Outbox) -> Sequence:

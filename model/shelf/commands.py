@@ -67,16 +67,9 @@ def _entry(model: Curated, here: OnDisk | None, memory: int, *, on_cpu: bool) ->
     sizes = [needed(model, bits, on_cpu=on_cpu) for bits in (16, 8, 4)]
     written = ", ".join(size_text(size) + ("" if size <= memory else "!") for size in sizes)
     what = f"{size_text(model.size)} to download. Needs {written}. Licence: {model.licence}."
-    yield from textwrap.wrap(
-        f"{model.good_at} {what}", 92, initial_indent=_INDENT, subsequent_indent=_INDENT
-    )
+    yield from _wrapped(f"{model.good_at} {what}")
     if model.refusal:
-        yield from textwrap.wrap(
-            f"Can't be run yet: {model.refusal}",
-            92,
-            initial_indent=_INDENT,
-            subsequent_indent=_INDENT,
-        )
+        yield from _wrapped(f"Can't be run yet: {model.refusal}")
 
 
 def _wrapped(text: str) -> list[str]:

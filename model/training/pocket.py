@@ -61,12 +61,11 @@ class Recipe:
     featured: int = 64_000  # pictures that the stages after the tower see
     held: int = 320
     vision_steps: int = 7000
-    refine_steps: int = 6000
     widen_steps: int = 6000
     language_steps: int = 1300
     align_steps: int = 150
     instruct_steps: int = 3000
-    polish_steps: int = 5000
+    polish_steps: int = 4000
     polish_rates: tuple[float, float] = (0.006, 1e-3)  # of Muon and AdamW, at most
     half_batch: int = 8
     length: int = 352
@@ -126,14 +125,14 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
     tokenizer = _tokenizer(folder)
     encoder = vocabulary.Encoder(tokenizer)
     first = render(folder / "pictures", recipe.pictures, 1_000_000)
-    second = render(folder / "pictures2", recipe.pictures, 2_000_000)
     held = render(folder / "held", recipe.held, 5_000)
     wide = _Wide.render(folder, recipe)
     network = LlavaNetwork(LlavaConfig.from_dict(CONFIG))
     phases = (
         vision.Phase("vision", first, held, recipe.vision_steps, (0.012, 2e-3), lots=0),
-        vision.Phase("vision-refine", second, held, recipe.refine_steps, (0.006, 1e-3), lots=1),
-        wide.phase(recipe),
+        vision.Phase(
+            "vision-widen", wide.pictures, wide.held, recipe.widen_steps, (0.006, 1e-3), lots=2
+        ),
     )
     losses = vision.train(folder, network.vision_tower, phases, recipe.limits)
     plan = Plan(length=recipe.length)
@@ -186,17 +185,6 @@ class _Wide:
             render(folder / "pictures3", recipe.pictures, first_seed, manners.draw),
             render(folder / "held-wide", recipe.held, 6_000, manners.draw),
             Pictures(folder / "pictures3", recipe.featured, first_seed),
-        )
-
-    def phase(self, recipe: Recipe) -> vision.Phase:
-        return vision.Phase(
-            "vision-widen",
-            self.pictures,
-            self.held,
-            recipe.widen_steps,
-            (0.006, 1e-3),
-            lots=2,
-            parts=2,
         )
 
 

@@ -22,6 +22,7 @@ from model.training.scene import COLORS, SHAPES, Scene
 from model.vision_tower import VisionTower
 
 PLACES = 9
+PARTS = 2
 SIN_COS_SCALE = 0.7
 
 
@@ -119,13 +120,14 @@ def flipped(scene: Scene) -> Scene:
     return replace(scene, things=tuple(replace(t, x=1 - t.x) for t in scene.things))
 
 
-def batches(pictures: Pictures, size: int, first: int, parts: int = 1) -> Iterator[list[Batch]]:
+def batches(pictures: Pictures, size: int, first: int) -> Iterator[list[Batch]]:
+    """Batches of `size` from that step on, each in parts, one for each core."""
     step = first
     while True:
         rng = np.random.default_rng(step)
         chosen = rng.integers(0, len(pictures), size)
         mirrored = rng.random(size) < 0.5
-        share = size // parts
+        share = size // PARTS
         yield [
             _batch(pictures, chosen[i : i + share], mirrored[i : i + share])
             for i in range(0, size, share)
@@ -164,7 +166,6 @@ class Phase:
     steps: int
     rates: tuple[float, float]
     lots: int  # each phase draws its own
-    parts: int = 1  # of a batch, each on a core of its own
 
 
 def train(
@@ -195,7 +196,7 @@ def _phase(folder: Path, model: VisionTrainer, phase: Phase, limits: Limits) -> 
 
 
 def _batches_of(phase: Phase, first: int) -> Iterator[list[Batch]]:
-    return batches(phase.pictures, 32, first + phase.lots * 10**6, phase.parts)
+    return batches(phase.pictures, 32, first + phase.lots * 10**6)
 
 
 def accuracy(model: VisionTrainer, held: Pictures) -> dict[str, float]:

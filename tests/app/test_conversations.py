@@ -39,6 +39,10 @@ class Kept(EchoEngine):
     def __init__(self, **options):
         super().__init__(**options)
         self.requests = []
+        self.clips = True
+
+    def status(self):
+        return replace(super().status(), clips=self.clips)
 
     def stream(self, request):
         self.requests.append(request)
@@ -115,6 +119,17 @@ async def test_a_clip_is_kept_with_its_frames(chats, engine):
     assert (seen, len(seen.shown())) == (clip, 5)
     opened = await chats.open(ME, chat)
     assert (opened.title, opened.messages[0].pictures[0].frames) == ("A video", 5)
+
+
+async def test_a_clip_is_refused_when_it_is_dropped_by_a_model_that_takes_none(chats, engine):
+    from tests.app.films import film
+
+    engine.clips = False
+    with pytest.raises(PictureError, match=r"a\.mp4 is a video, and this model can't"):
+        await chats.add_picture(ME, film(frames=5), "a.mp4")
+    await chats.add_picture(ME, png())
+    engine.clips = True
+    await chats.add_picture(ME, film(frames=5), "a.mp4")
 
 
 def test_pictures_of_an_older_database_are_no_clips(tmp_path):

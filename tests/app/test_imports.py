@@ -10,7 +10,8 @@ from tests.hub_server import HubServer
 
 TOGETHER = """
 import threading, time
-from app import engine, shelf
+from app import engine
+from app.shelf import disk
 
 failures = []
 
@@ -19,7 +20,7 @@ def load():
 
 def look():
     time.sleep(0.05)  # the other thread is amid its imports
-    shelf._look_at_disk()
+    disk.look()
 
 def note(work):
     try:
@@ -37,7 +38,7 @@ print(failures, flush=True)
 
 AFTERWARDS = """
 import sys
-from app import shelf
+from app.shelf import disk
 from app.imports import import_models
 from model import hub
 
@@ -49,10 +50,10 @@ def note(event, args):
         late.add(args[0])
 
 sys.addaudithook(note)
-shelf._look_at_disk()
+disk.look()
 hub.pull("them/tiny")
-shelf._look_at_disk()
-shelf._remove("them/tiny")
+disk.look()
+disk.remove("them/tiny")
 print(sorted(name for name in late if name.partition(".")[0] not in sys.stdlib_module_names))
 """
 

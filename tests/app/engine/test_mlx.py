@@ -92,6 +92,12 @@ async def test_an_answer_is_that_of_a_cold_run(engine: MlxEngine, cold: Cold) ->
     assert usage.tokens_per_second > 0
 
 
+async def test_that_it_takes_no_clips_is_said_while_it_is_loaded(engine: MlxEngine) -> None:
+    assert not engine.status().clips
+    await engine.aclose()
+    assert engine.status().clips  # the next model may
+
+
 async def test_pictures_and_their_order_change_the_answer(engine: MlxEngine) -> None:
     answers = {
         text(await collect(engine, ask(("what is this", pictures))))
@@ -104,6 +110,7 @@ async def test_a_clip_is_answered_as_in_a_cold_run_also_in_later_turns(tmp_path:
     folder = write_speaker(tmp_path, **ONEVISION)
     cold = Cold(folder)
     async with running(MlxEngine(("tiny", "one"), partial(loading.load, str(folder)))) as engine:
+        assert engine.status().clips
         said = {}
         for frames in ((1, 2, 3), (3, 2, 1), (1, 2)):
             request = ask(("what happens", [clip(*frames)]))

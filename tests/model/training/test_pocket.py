@@ -8,14 +8,14 @@ import pytest
 from model.training.pocket import Recipe, go_on, train
 from model.training.run import Limits
 
-STAGES = ("vision", "vision-refine", "vision-widen", "language", "align", "instruct", "polish")
+STAGES = ("vision", "vision-widen", "language", "align", "instruct", "polish")
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pocket")
     recipe = Recipe(
-        pictures=256, held=16, vision_steps=80, refine_steps=40, widen_steps=40, language_steps=60, align_steps=30,
+        pictures=256, held=16, vision_steps=80, widen_steps=40, language_steps=60, align_steps=30,
         instruct_steps=30, polish_steps=30, half_batch=2, length=224, limits=Limits(log_every=10, save_every=20),
     )  # fmt: skip
     return folder, recipe, train(folder, folder / "out", recipe)
