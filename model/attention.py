@@ -10,6 +10,7 @@ Letters: B rows, H heads, G groups of heads that share keys, T queries, L keys, 
 """
 
 import math
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -86,29 +87,50 @@ def _causal(queries: mx.array, keys: mx.array, values: mx.array) -> mx.array:
     for start in range(0, count, _ROWS):
         stop = min(start + _ROWS, count)
         seen = length - count + stop  # keys, up to the block's last query
-        rows = mx.arange(seen - (stop - start), seen)[:, None]
-        bias = mx.where(rows >= mx.arange(seen), 0.0, _NEVER) if stop - start > 1 else None
         block = queries[..., start:stop, :]
-        blocks.append(_weighted(block, keys[..., :seen, :], values[..., :seen, :], bias))
+        blocks.append(_weighted(block, keys[..., :seen, :], values[..., :seen, :], causal=True))
     return mx.concatenate(blocks, axis=3) if len(blocks) > 1 else blocks[0]
 
 
 def _weighted(
-    queries: mx.array, keys: mx.array, values: mx.array, bias: mx.array | None
+    queries: mx.array,
+    keys: mx.array,
+    values: mx.array,
+    bias: mx.array | None = None,
+    *,
+    causal: bool = False,
 ) -> mx.array:
+    """Attention with a bias, or, where it is `causal`, of the last queries there are keys for."""
     scores = queries @ keys.swapaxes(-1, -2)  # [B, H / G, G, T, L]
     if bias is not None:
         scores = scores + bias.astype(scores.dtype)
-    weights, total = _exponentials(scores)
+    hidden = _later(queries.shape[3]) if causal else None
+    weights, total = _exponentials(scores, hidden)
     return (weights @ values) / total
 
 
-def _exponentials(scores: mx.array) -> tuple[mx.array, mx.array]:
-    """A softmax that isn't divided yet `[.., L]`, and its sums `[.., 1]`."""
+@lru_cache(_ROWS)
+def _later(count: int) -> NDArray[np.float32]:
+    """What hides from each of the last `count` queries the keys behind its own."""
+    return np.triu(np.full((count, count), _NEVER, np.float32), 1)
+
+
+def _exponentials(
+    scores: mx.array, hidden: NDArray[np.float32] | None
+) -> tuple[mx.array, mx.array]:
+    """A softmax that isn't divided yet `[.., L]`, and its sums `[.., 1]`.
+
+    `hidden` `[T, T]` is added to the scores of the last keys.
+    """
     if not computes_in_bulk():
+        if hidden is not None:
+            before = scores.shape[-1] - len(hidden)
+            scores = scores + mx.pad(mx.array(hidden), [(0, 0), (before, 0)])
         weights = _exp(scores - scores.max(axis=-1, keepdims=True))
         return weights, weights.sum(axis=-1, keepdims=True)
     values = _memory(scores)
+    if hidden is not None:
+        values[..., -len(hidden) :] += hidden
     values -= values.max(axis=-1, keepdims=True)
     np.exp(values, out=values)
     return scores, mx.array(values.sum(axis=-1, keepdims=True))

