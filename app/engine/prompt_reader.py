@@ -67,7 +67,11 @@ class PromptReader:
         return self._cache or []
 
     def step(self) -> None:
-        """Do one piece of work: encode pictures, or read a chunk."""
+        """Do one piece of work: encode pictures, or read a chunk; behind the last picture both.
+
+        So who asks about a picture waits for one step less of those who write, and they for a tower
+        more. Ahead of a question, each by itself: any answer comes first.
+        """
         if self._cache is None:
             self._cache = self._look_up()
             if self._known == len(self.sequence.ids):
@@ -76,7 +80,8 @@ class PromptReader:
         missing = self._missing()
         if missing:
             self._encode(missing)
-            return
+            if self.sequence.ahead or self._missing():
+                return
         if self._prefill is None:
             embeddings = self._embed()
             self._prefill = Prefill(self._llava.network, embeddings, self._cache, self._chunk)

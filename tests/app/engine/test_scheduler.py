@@ -122,8 +122,23 @@ async def test_one_who_writes_gets_a_token_for_each_chunk_that_another_reads(ben
         before = len(writer.tokens)
         bench.scheduler.step()
         written.append(len(writer.tokens) - before)
-    assert len(written) > len(reader.ids) // 16
+    assert len(written) >= len(reader.ids) // 16
     assert set(written) == {1}
+
+
+async def test_the_first_chunk_goes_along_with_the_last_picture_but_not_ahead(cold: Cold) -> None:
+    bench = Bench(cold, chunk=256)
+    reader = bench.add(ask(("what", [RED, BLUE])))
+    bench.scheduler.step()
+    assert not reader.tokens  # the second picture is still to be looked at
+    bench.scheduler.step()
+    assert reader.tokens
+    bench.run()
+    bench.add_ahead(ask(("what", [picture(3)])))
+    bench.scheduler.step()
+    assert bench.scheduler.busy
+    bench.scheduler.step()
+    assert not bench.scheduler.busy
 
 
 async def test_a_short_prompt_does_not_wait_for_a_long_one(bench: Bench) -> None:
