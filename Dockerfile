@@ -3,10 +3,10 @@
 
 FROM python:3.13-slim-trixie AS environment
 WORKDIR /srv
-COPY requirements.txt .
+COPY requirements.txt requirements-video.txt ./
 RUN python -m venv .venv \
     && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --only-binary :all: -r requirements.txt
+        --require-hashes --only-binary :all: -r requirements.txt -r requirements-video.txt
 # Importing the model once leaves OpenBLAS in the environment, ready for MLX: later nobody may write.
 COPY model model
 RUN .venv/bin/python -c "import model"
