@@ -51,16 +51,24 @@ def load(
         raise ValueError(f"Weights are quantised to {quantization.BITS} bits, not to {quantize}.")
     folder, name = find_checkpoint(path_or_repo)
     written, config, stored = read(folder)
-    processor = _image_processor(folder, written, config)
+    tokenizer, processor = companions(folder, written, config)
     network = load_network(config, stored, dtype=dtype, quantize=quantize)
     return Llava(
         name=name,
         config=config,
         network=network,
-        tokenizer=Tokenizer(folder, config),
+        tokenizer=tokenizer,
         image_processor=processor,
-        template=choose_template(written, _tokenizer_config(folder), name, template),
+        template=choose_template(written, tokenizer_config(folder), name, template),
     )
+
+
+def companions(
+    folder: Path, written: Mapping[str, Any], config: LlavaConfig
+) -> tuple[Tokenizer, ImageProcessor]:
+    """What a model needs beside its network. Raises CheckpointError where it isn't there."""
+    processor = _image_processor(folder, written, config)
+    return Tokenizer(folder, config), processor
 
 
 def read(folder: Path) -> tuple[dict[str, Any], LlavaConfig, dict[str, StoredTensor]]:
@@ -92,8 +100,8 @@ def _takes_all_layers(config: LlavaConfig, stored: Mapping[str, StoredTensor]) -
     )
 
 
-def _tokenizer_config(folder: Path) -> dict[str, Any]:
-    """With the checkpoint's own chat template in it, which newer ones keep in a file of its own."""
+def tokenizer_config(folder: Path) -> dict[str, Any]:
+    """Its settings, with the checkpoint's own chat template in it, which newer ones keep in a file of its own."""
     config = read_json(folder, "tokenizer_config.json") or {}
     own = (read_json(folder, "chat_template.json") or {}).get("chat_template")
     file = folder / "chat_template.jinja"

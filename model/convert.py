@@ -19,12 +19,13 @@ from typing import Any
 import mlx.core as mx
 
 from model import quantization
-from model.checkpoint import read
+from model.checkpoint import companions, read, tokenizer_config
 from model.download import FILES
 from model.errors import CheckpointError
 from model.hub import find_checkpoint
 from model.network import LlavaNetwork
 from model.safetensors_file import read_header
+from model.template_choice import template_name
 from model.weights import StoredTensor, load_tensors, weight_files
 
 BITS = (2, 3, 4, 6, 8)
@@ -58,15 +59,20 @@ def convert(
     """Write `source`, a folder or repository, quantised to `out`, which must not exist yet.
 
     `group_size` weights share a scale and a bias. `keep_vision` leaves vision tower and projector
-    as they are stored. Raises CheckpointError for what can't be read, run or quantised, and then
+    as they are stored; the template of the prompt is written into `config.json`, in LLaVA's own
+    field. Raises CheckpointError for what can't be read, run or quantised, and then
     leaves nothing behind.
     """
     if bits not in BITS or group_size not in quantization.GROUP_SIZES:
         raise ValueError(f"Weights are quantised to {BITS} bits in {quantization.GROUP_SIZES}.")
     if out.exists():
         raise CheckpointError(f"{out} is there already: name a folder that isn't.")
-    folder, _ = find_checkpoint(source)
+    folder, name = find_checkpoint(source)
     written, config, stored = read(folder)
+    companions(folder, written, config)
+    # It was found by the source's name, which the result hasn't.
+    template = template_name(written, tokenizer_config(folder), name)
+    written |= {} if template is None else {"version": template}
     if any(name.endswith(".scales") for name in stored):
         raise CheckpointError("The checkpoint is quantised already: convert what it was made of.")
     network = LlavaNetwork(config)

@@ -63,14 +63,21 @@ def choose_template(
         if own is None:
             raise TemplateError("The checkpoint has no chat template of its own.")
         return own
-    names = (name_hint, config.get("_name_or_path"), tokenizer_config.get("name_or_path"))
-    name = chosen or _by_field(config) or _by_name(config, names) or _by_type(config)
+    name = chosen or template_name(config, tokenizer_config, name_hint)
     if name is None and own is not None:
         return own
     template = get_template(name or "v1")
     if config.get("mm_use_im_start_end") is True:
         return replace(template, image=_IMAGE_TAGS)
     return template
+
+
+def template_name(
+    config: Mapping[str, Any], tokenizer_config: Mapping[str, Any], name_hint: str
+) -> str | None:
+    """LLaVA's name of the template it was trained with, as far as that is known."""
+    names = (name_hint, config.get("_name_or_path"), tokenizer_config.get("name_or_path"))
+    return _by_field(config) or _by_name(config, names) or _by_type(config)
 
 
 def _by_field(config: Mapping[str, Any]) -> str | None:

@@ -49,7 +49,7 @@ def _choose(settings: Settings, model: str) -> Callable[[], Engine]:
         kv_bits=settings.kv_bits,
         draft=None if draft is None else find(draft)[0],
     )
-    return partial(MlxEngine, names, load)
+    return partial(MlxEngine, names, load, source=source)
 
 
 def _load(source: str, watch: Watch, **how: Any) -> "Loaded":

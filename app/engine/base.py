@@ -41,10 +41,10 @@ Watch: TypeAlias = Callable[[Callable[[], Progress]], None]  # takes what tells 
 class EngineStatus:
     """How an engine is. `detail` is a sentence for people; `progress` of loading is 0 to 1.
 
-    `doing` is a word for what a loading is at, empty where that isn't known.
-    `also`: other names the model answers to. `clips`: whether it can look at videos, as far as is
-    known. `stalled`: there is work, and nothing has moved for
-    long. `figures`: numbers of its own for the metrics, by name.
+    `doing` is a word for what a loading is at, empty where that isn't known. `also`: other names
+    the model answers to; `source`: the folder or repository it is, told to nobody: two folders may
+    have one name. `clips`: whether it can look at videos, as far as is known. `stalled`: there is
+    work, and nothing has moved for long. `figures`: numbers of its own for the metrics, by name.
     """
 
     state: EngineState
@@ -56,6 +56,7 @@ class EngineStatus:
     figures: Mapping[str, float] = field(default_factory=dict)
     doing: str = ""
     clips: bool = True
+    source: str = ""
 
 
 class Engine(Protocol):

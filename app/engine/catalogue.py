@@ -27,7 +27,7 @@ def find(name: str) -> tuple[str, tuple[str, ...]]:
     source = ALIASES.get(name, name)
     folder = Path(source).expanduser()
     if folder.is_dir():
-        return str(folder), (shown(name),)
+        return str(folder.resolve()), (shown(name),)
     if name == BUNDLED:
         raise SettingsError("The bundled model is missing: model/pocket belongs to the program.")
     if source.count("/") != 1 or source.startswith((".", "/", "~")):

@@ -38,7 +38,7 @@ _CLOSED = "The program is being closed: the answer ends here."
 class MlxEngine:
     """Answers with what `load` returns, which is called on the engine's own thread.
 
-    `names` are those of the model, the one to be shown first.
+    `names` are those of the model, the one to be shown first; `source` as in `EngineStatus`.
     """
 
     def __init__(
@@ -46,9 +46,11 @@ class MlxEngine:
         names: tuple[str, ...],
         load: Callable[[Watch], "Loaded"],
         *,
+        source: str = "",
         capacity: int = CAPACITY,
     ) -> None:
         self._names = names
+        self._source = source
         self._load = load
         self._capacity = capacity
         self._state: EngineState = "loading"
@@ -82,6 +84,7 @@ class MlxEngine:
             stalled=stalled,
             figures={} if loaded is None else loaded.scheduler.figures(),
             clips=loaded is None or loaded.preparation.takes_clips,
+            source=self._source,
         )
         if progress is None:
             return status

@@ -56,13 +56,14 @@ class SwitchingEngine:
         Where it can't be loaded the one before is loaded again, and EngineError says why.
         Raises SettingsError for an unknown name; then nothing has changed.
         """
-        before, name = self._start, self.status().model
+        before, status = self._start, self.status()
+        name = status.model
         start, title = self._choose(model), shown(model)
         await self._let_go(EngineStatus("loading", title, f"Making room for {title}."))
         failure = await self._load(start)
         if not failure:
             return
-        await self._let_go(EngineStatus("loading", name, f"Loading {name} again."))
+        await self._let_go(_again(status))
         again = await self._load(before)
         after = f"{name} could not be loaded again either." if again else f"{name} answers again."
         raise EngineError(f"{title} could not be loaded. {failure} {after}")
@@ -71,13 +72,12 @@ class SwitchingEngine:
         """Let go of the model until `wake`; nobody may be answered meanwhile."""
         status = self.status()
         if status.state == "ready":
-            resting = EngineStatus("unloaded", status.model, _RESTING, also=status.also)
+            resting = replace(_again(status), state="unloaded", detail=_RESTING)
             await self._let_go(resting)
 
     async def reload(self) -> None:
         """Load the model again whose engine failed; `status` says how that went."""
-        name = self.status().model
-        await self._let_go(EngineStatus("loading", name, f"Loading {name} again."))
+        await self._let_go(_again(self.status()))
         await self._load(self._start)
 
     def wake(self) -> None:
@@ -106,6 +106,13 @@ class SwitchingEngine:
         while (status := self.status()).state == "loading":  # noqa: ASYNC110 - a thread loads
             await asyncio.sleep(_WATCH)
         return status.detail if status.state == "failed" else ""
+
+
+def _again(status: EngineStatus) -> EngineStatus:
+    """While the same model is loaded another time."""
+    name = status.model
+    detail = f"Loading {name} again."
+    return EngineStatus("loading", name, detail, also=status.also, source=status.source)
 
 
 def _give_memory_back() -> None:

@@ -9,9 +9,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.imports import import_models
+from model.hub import is_repository
 from model.shelf.memory import machine_memory, runs_on_cpu
+
+if TYPE_CHECKING:
+    from model.shelf.disk import OnDisk
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """A model on the disk, or what is begun of it; `refusal` says why it can't be run."""
+    """A model on the disk, or what is begun of it; `refusal` says why it can't be run.
+
+    `name` is its repository, or the folder.
+    """
 
     name: str
     size: int
@@ -51,7 +59,7 @@ def look(named: Iterable[str] = ()) -> Found:
     from model.shelf.disk import OnDisk, folders, on_disk
 
     def here(one: OnDisk) -> Here:
-        return Here(one.repository, one.size, one.folder is not None, one.refusal)
+        return Here(_source(one), one.size, one.folder is not None, one.refusal)
 
     cache = Path(constants.HF_HUB_CACHE)
     while not cache.exists() and cache != cache.parent:
@@ -59,7 +67,7 @@ def look(named: Iterable[str] = ()) -> Found:
     free = shutil.disk_usage(cache).free
     return Found(
         {one.repository: here(one) for one in on_disk()},
-        {_key(one.repository): here(one) for one in folders(named=named)},
+        {_key(one.name): one for one in map(here, folders(named=named))},
         Machine(machine_memory(), free, runs_on_cpu()),
         time.monotonic(),
     )
@@ -71,6 +79,11 @@ def remove(repository: str) -> None:
     from model.shelf import disk
 
     disk.remove(repository)
+
+
+def _source(one: "OnDisk") -> str:
+    """The repository, or the folder without links: two ways to it are one model."""
+    return one.repository if is_repository(one.repository) else str(Path(one.repository).resolve())
 
 
 def _key(folder: str) -> str:

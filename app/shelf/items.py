@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from app.engine.catalogue import BUNDLED
+from app.engine.catalogue import ALIASES, BUNDLED
 from app.shelf.disk import Found, Machine
 from app.shelf.downloads import Downloads
 from model.shelf.curated import CURATED, Curated
@@ -53,11 +53,9 @@ class View:
 
 
 class StateOf(Protocol):
-    """The state of a model of this name, or of one of its other `names`."""
+    """The state of the model that is this folder or repository."""
 
-    def __call__(
-        self, name: str, names: tuple[str, ...], *, complete: bool, begun: bool = False
-    ) -> ItemState: ...
+    def __call__(self, source: str, *, complete: bool, begun: bool = False) -> ItemState: ...
 
 
 def items(found: Found, downloads: Downloads, state: StateOf) -> Iterator[Item]:
@@ -67,7 +65,7 @@ def items(found: Found, downloads: Downloads, state: StateOf) -> Iterator[Item]:
         name=BUNDLED,
         title="Pocket",
         where="part of this program",
-        state=state(BUNDLED, (BUNDLED,), complete=True),
+        state=state(ALIASES[BUNDLED], complete=True),
         good_at="Drawings of shapes: counts, colours, places. Tiny; knows nothing of photographs.",
         licence="Apache 2.0",
     )
@@ -76,13 +74,12 @@ def items(found: Found, downloads: Downloads, state: StateOf) -> Iterator[Item]:
         if repository not in listed:
             yield _hub_item(repository, found, downloads, state)
     for key, folder in found.folders.items():
-        name = Path(folder.name).name
         yield Item(
             key=key,
             name=folder.name,
-            title=name,
+            title=Path(folder.name).name,
             where="a folder of this machine",
-            state=state(folder.name, (name,), complete=True),
+            state=state(folder.name, complete=True),
             here=folder.size,
             refusal=folder.refusal,
         )
@@ -98,10 +95,9 @@ def _hub_item(
     model: Curated | None = None,
 ) -> Item:
     here, download = found.repositories.get(repository), downloads.get(repository)
-    name = model.alias if model else repository
     complete = here is not None and here.complete
     begun = here is not None or (download is not None and download.done > 0)
-    state = state_of(name, (name, repository), complete=complete, begun=begun)
+    state = state_of(repository, complete=complete, begun=begun)
     running = download if download is not None and download.running else None
     if running:
         state = "downloading"
@@ -110,7 +106,7 @@ def _hub_item(
     refusal = (here.refusal if here else "") or (model.refusal if model else "")
     return Item(
         key=repository,
-        name=name,
+        name=model.alias if model else repository,
         title=model.title if model else repository.partition("/")[2],
         where=repository,
         state=state,

@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 from app.controller import Controller
-from app.engine.catalogue import ALIASES
-from app.errors import ChatError, EngineError, InvalidRequest
+from app.engine.catalogue import ALIASES, find
+from app.errors import ChatError, EngineError, InvalidRequest, SettingsError
 from app.failures import log_failure
 from app.shelf import disk
 from app.shelf.disk import Found
@@ -29,7 +29,7 @@ class Shelf:
         self._downloads = Downloads(self._look_again)
         self._found: Found | None = None
         self._named: dict[str, None] = {}  # folders that somebody has written, in order
-        self._coming = ""  # the name of the model that is being switched to
+        self._coming = ""  # the source of the model that is being switched to
         self._said = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -54,12 +54,12 @@ class Shelf:
         self._said = ""
         written = written.strip()
         source = ALIASES.get(written, written)
-        is_folder, is_repository = await asyncio.to_thread(_kind, source)
-        if is_folder:
-            self._named[source] = None
+        folder = await asyncio.to_thread(hub.local_folder, source)
+        if folder is not None:
+            self._named[str(folder)] = None
             self._look_again()
-            self._use(source)
-        elif is_repository:
+            self._use(str(folder))
+        elif hub.is_repository(source):
             self._downloads.begin(source)
         else:
             raise InvalidRequest(
@@ -100,7 +100,10 @@ class Shelf:
     def _use(self, name: str) -> None:
         if self._coming:
             raise InvalidRequest("Another model is being loaded: wait until it is ready.")
-        self._coming = name
+        try:
+            self._coming, _ = find(name)
+        except SettingsError as error:
+            raise InvalidRequest(error.message) from None
         self._task = asyncio.create_task(self._switch(name))
 
     async def _switch(self, name: str) -> None:
@@ -130,20 +133,13 @@ class Shelf:
             found = self._found = await asyncio.to_thread(disk.look, tuple(self._named))
         return found
 
-    def _state(
-        self, name: str, names: tuple[str, ...], *, complete: bool, begun: bool = False
-    ) -> ItemState:
-        if name == self._coming:
+    def _state(self, source: str, *, complete: bool, begun: bool = False) -> ItemState:
+        if source == self._coming:
             return "coming"
         engine = self._controller.status().engine
-        is_it = not self._coming and bool({engine.model, *engine.also} & {*names})
+        is_it = not self._coming and source == engine.source
         if is_it and engine.state != "failed":
             return "coming" if engine.state == "loading" else "in use"
         if complete:
             return "here"
         return "begun" if begun else "absent"
-
-
-def _kind(source: str) -> tuple[bool, bool]:
-    """Whether what was written is a folder, and whether it may be a repository."""
-    return hub.local_folder(source) is not None, hub.is_repository(source)

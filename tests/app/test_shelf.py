@@ -8,6 +8,7 @@ import pytest
 
 from app.controller import Controller
 from app.engine.base import EngineStatus
+from app.engine.catalogue import find
 from app.engine.echo import EchoEngine
 from app.errors import EngineError, InvalidRequest
 from app.messages import ChatRequest, Event
@@ -26,19 +27,20 @@ class Holder(EchoEngine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.name = "pocket"
+        self.source, (self.name, *_) = find("pocket")
         self.loading = ""
         self.go_on = asyncio.Event()
         self.go_on.set()
 
     def status(self) -> EngineStatus:
-        return EngineStatus("loading" if self.loading else "ready", self.name, self.loading)
+        state = "loading" if self.loading else "ready"
+        return EngineStatus(state, self.name, self.loading, source=self.source)  # type: ignore[arg-type]
 
     async def switch(self, model: str) -> None:
         await self.go_on.wait()
         if model.endswith("broken"):
             raise EngineError("broken could not be loaded. pocket answers again.")
-        self.name = Path(model).name if model.startswith("/") else model
+        self.source, (self.name, *_) = find(model)
 
     async def unload(self) -> None:
         raise NotImplementedError
@@ -177,6 +179,28 @@ async def test_a_folder_is_used_and_found_without_its_path_as_key(
     await until(shelf, lambda view: not view.moving)
     await shelf.get(str(folder))
     await until(shelf, lambda view: engine.name == "mine")
+
+
+async def test_folders_of_one_name_are_told_apart(
+    shelf: Shelf, engine: Holder, tmp_path: Path
+) -> None:
+    models = tmp_path / "home" / "models"
+    for place in ("one", "two/one", "pocket"):
+        write_checkpoint(models / place)
+
+    def named(view: View, title: str) -> list[Item]:
+        return [item for item in view.items if item.title == title]
+
+    view = await shelf.view()
+    assert [item.state for item in named(view, "pocket")] == ["here"]
+    first, second = named(view, "one")
+    for chosen, other in ((first, second), (second, first)):
+        await shelf.use(chosen.key)
+        view = await until(shelf, lambda view: not view.moving)
+        assert (row(view, chosen.key).state, row(view, other.key).state) == ("in use", "here")
+    engine.go_on.clear()
+    await shelf.get(f"{models}/../models/one/")  # the first, written otherwise
+    assert row(await shelf.view(), first.key).state == "coming"
 
 
 async def test_a_model_that_cant_be_loaded_is_said(
