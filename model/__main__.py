@@ -75,6 +75,11 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="leave vision tower and projector as they are, instead of 8 bits",
     )
+    convert.add_argument(
+        "--no-comparison",
+        action="store_true",
+        help="don't say how far the result is from its source, which must fit into memory for it",
+    )
 
 
 def main() -> int:
@@ -89,15 +94,12 @@ def main() -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from model import load
     from model.convert import convert
-    from model.drift import distributions, drift
     from model.errors import CheckpointError
-    from model.shelf.curated import ALIASES
 
     source = str(POCKET) if options.source == "pocket" else options.source
-    source = ALIASES.get(source, source)
     try:
+        source = shelf.fetched(source)
         made = convert(
             source,
             options.out,
@@ -105,18 +107,33 @@ def _convert(options: argparse.Namespace) -> int:
             group_size=options.group_size,
             keep_vision=options.keep_vision,
         )
-        # One after the other: two models needn't fit into memory at once.
-        moved = drift(distributions(load(source)), distributions(load(options.out)))
+        sys.stdout.write(
+            f"{options.out}: {made.bits_per_weight:.2f} bits a weight, {made.bytes / 1e6:.1f} MB.\n"
+        )
+        if not options.no_comparison:
+            sys.stdout.write(_compared(source, options.out))
     except (CheckpointError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(
-        f"{options.out}: {made.bits_per_weight:.2f} bits a weight, {made.bytes / 1e6:.1f} MB.\n"
+    except KeyboardInterrupt:
+        kept = " What is written is whole." if options.out.exists() else ""
+        sys.stderr.write(f"\nStopped.{kept}\n")
+        return 130
+    return 0
+
+
+def _compared(source: str, out: Path) -> str:
+    from model import load
+    from model.drift import distributions, drift
+
+    sys.stdout.flush()
+    # One after the other: two models needn't fit into memory at once.
+    moved = drift(distributions(load(source)), distributions(load(out)))
+    return (
         f"Against its source, over {moved.tokens} tokens of answers to pictures: "
         f"divergence {moved.divergence:.4f} nats a token, "
         f"the same likeliest token in {moved.agreement:.1%}.\n"
     )
-    return 0
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -141,11 +158,17 @@ def _with_settings(settings: dict[str, str]) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from model import load
+    from model.errors import CheckpointError
     from model.evaluation.answering import greedy
     from model.evaluation.report import evaluate
 
     folder = POCKET if options.what == "pocket" else Path(options.what)
-    tally = evaluate(greedy(load(folder)), options.drawings, options.seed)
+    try:
+        llava = load(folder)
+    except CheckpointError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    tally = evaluate(greedy(llava), options.drawings, options.seed)
     sys.stdout.write(tally.table())
     if options.wrong:
         sys.stdout.write("\n".join(tally.wrong) + "\n")

@@ -101,7 +101,7 @@ def _takes_all_layers(config: LlavaConfig, stored: Mapping[str, StoredTensor]) -
 
 
 def tokenizer_config(folder: Path) -> dict[str, Any]:
-    """Its settings, with the checkpoint's own chat template in it, which newer ones keep in a file of its own."""
+    """`tokenizer_config.json` with the chat template in it, which newer ones keep in a file."""
     config = read_json(folder, "tokenizer_config.json") or {}
     own = (read_json(folder, "chat_template.json") or {}).get("chat_template")
     file = folder / "chat_template.jinja"

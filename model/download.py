@@ -75,8 +75,8 @@ def fetch(repository: str, watch: Watch = lambda done, total: None) -> Path:
     for a model that can't be run here or doesn't fit the disk, before its weights are fetched, and
     what httpx2 and huggingface_hub raise.
     """
-    storage = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="model")
-    with _alone(repository, storage):
+    storage = storage_of(repository)
+    with alone(repository):
         commit, files = _patiently(lambda: _listed(repository), lambda: 0, lambda: watch(0, 0))
         transfer = _Transfer(repository, commit, files, storage, watch)
         transfer.run()
@@ -295,9 +295,18 @@ def _is_whole(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
+def storage_of(repository: str) -> Path:
+    """The folder in the hub's cache that belongs to a repository."""
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="model")
+
+
 @contextmanager
-def _alone(repository: str, storage: Path) -> Iterator[None]:
-    """One download of a repository at a time: two would write into the same files."""
+def alone(repository: str) -> Iterator[None]:
+    """One at a time downloads or removes a repository: two would meet in the same files.
+
+    Raises CheckpointError where another is at it.
+    """
+    storage = storage_of(repository)
     lock = storage.parent / ".locks" / storage.name / "download.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
+NO_REPOSITORY = "it is no name of a Hugging Face repository (OWNER/NAME)"
+
 
 def find_checkpoint(path_or_repo: str | os.PathLike[str]) -> tuple[Path, str]:
     """A checkpoint's folder and its name; a repository that isn't in the cache is fetched.
@@ -30,10 +32,7 @@ def find_checkpoint(path_or_repo: str | os.PathLike[str]) -> tuple[Path, str]:
     if folder is not None:
         return folder, folder.name
     if not is_repository(written):
-        raise CheckpointError(
-            "There is no such folder, and it is no name of a Hugging Face repository "
-            "(OWNER/NAME) either."
-        )
+        raise CheckpointError(f"There is no such folder, and {NO_REPOSITORY} either.")
     return cached(written) or pull(written), written
 
 
@@ -77,6 +76,8 @@ def pull(repository: str, watch: "Watch" = lambda done, total: None) -> Path:
     """
     from model.download import fetch
 
+    if not is_repository(repository):
+        raise CheckpointError(f"This can't be fetched: {NO_REPOSITORY}.")
     with _said(repository):
         return fetch(repository, watch)
 

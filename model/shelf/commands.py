@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from model.amounts import size_text, time_text
 from model.errors import CheckpointError
-from model.hub import pull
+from model.hub import cached, is_repository, local_folder, pull
 from model.shelf.curated import ALIASES, CURATED, Curated
 from model.shelf.disk import OnDisk, folders, on_disk, remove
 from model.shelf.memory import machine_memory, needed, runs_on_cpu
@@ -59,7 +59,7 @@ def _listing() -> Iterator[str]:
         yield from _entry(model, here.pop(model.repository, None), memory, on_cpu=on_cpu)
     for one in (*here.values(), *folders()):
         state = one.refusal or _state(one)
-        yield f"\n{one.repository}\n    {state}"
+        yield f"\n{_printable(one.repository)}\n    {state}"
 
 
 def _entry(model: Curated, here: OnDisk | None, memory: int, *, on_cpu: bool) -> Iterator[str]:
@@ -72,12 +72,28 @@ def _entry(model: Curated, here: OnDisk | None, memory: int, *, on_cpu: bool) ->
         yield from _wrapped(f"Can't be run yet: {model.refusal}")
 
 
+def _printable(name: str) -> str:
+    """A folder's name may hold anything, what moves a terminal's cursor too."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, 92, initial_indent=_INDENT, subsequent_indent=_INDENT)
 
 
 def _state(one: OnDisk) -> str:
     return f"{size_text(one.size)} {'here' if one.folder else 'here, unfinished'}"
+
+
+def fetched(model: str) -> str:
+    """The folder or repository of that name; fetched, as `pull` does it, where it isn't here.
+
+    Raises CheckpointError.
+    """
+    source = ALIASES.get(model, model)
+    if local_folder(source) is None and is_repository(source) and cached(source) is None:
+        _pull(source)
+    return source
 
 
 def _pull(repository: str) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from huggingface_hub import constants, scan_cache_dir
 from huggingface_hub.errors import CacheNotFound
-from huggingface_hub.file_download import repo_folder_name
 
 from model import fitness
+from model.download import alone, storage_of
 from model.errors import CheckpointError
 from model.hub import cached, is_repository
-from model.weights import read_json
+from model.weights import read_json, stored_tensors
 
 # Where people and other programs keep theirs: FOLDER/NAME and FOLDER/OWNER/NAME.
 PLACES = ("~/models", "~/.lmstudio/models", "~/.cache/lm-studio/models")
@@ -53,7 +53,7 @@ def folders(places: Sequence[str] = PLACES, named: Iterable[str] = ()) -> list[O
         candidates += [config.parent for config in configs]
     found = []
     for folder in {folder.resolve(): folder for folder in candidates}.values():
-        refusal = why_not(folder) if (folder / "config.json").is_file() else None
+        refusal = _why_not_whole(folder) if (folder / "config.json").is_file() else None
         if refusal is not None:
             found.append(OnDisk(str(folder), folder_size(folder), folder, refusal))
     return found
@@ -72,6 +72,17 @@ def _look(repository: str, path: Path) -> OnDisk | None:
     return None if refusal is None else OnDisk(repository, size, folder, refusal)
 
 
+def _why_not_whole(folder: Path) -> str | None:
+    """As `why_not`; and a folder that somebody copied may lack weights, or have half of them."""
+    refusal = why_not(folder)
+    if refusal == "":
+        try:
+            stored_tensors(folder)
+        except CheckpointError as error:
+            return str(error)
+    return refusal
+
+
 def why_not(folder: Path) -> str | None:
     """Why a checkpoint can't be run: empty where it can, None where it isn't about pictures."""
     try:
@@ -87,17 +98,17 @@ def why_not(folder: Path) -> str | None:
 def remove(repository: str) -> int:
     """Delete a repository from the hub's cache, what is unfinished of it too; the bytes freed.
 
-    Raises CheckpointError where it isn't there.
+    Raises CheckpointError where it isn't there, is no LLaVA, or is being downloaded.
     """
     if not is_repository(repository):
         raise CheckpointError("Only what came from Hugging Face (OWNER/NAME) is removed here.")
-    name = repo_folder_name(repo_id=repository, repo_type="model")
-    path = Path(constants.HF_HUB_CACHE) / name
-    if not path.is_dir():
-        raise CheckpointError(f"{repository} isn't in the local cache.")
+    if not any(one.repository == repository for one in on_disk()):
+        raise CheckpointError(f"{repository} isn't among the models in the local cache.")
+    path = storage_of(repository)
     freed = folder_size(path)
     try:
-        shutil.rmtree(path)
+        with alone(repository):
+            shutil.rmtree(path)
     except OSError as error:
         raise CheckpointError(f"{repository} can't be removed: the disk refuses.") from error
     return freed

@@ -19,6 +19,7 @@ from model.errors import CheckpointError
 from model.safetensors_file import read_header
 from model.weights import read_weights
 from tests.checkpoints import INTERLEAVE, NEXT, ONEVISION, write_checkpoint
+from tests.model.hubs import hub_for
 from tests.model.test_parameters import network_of
 
 POCKET = Path("model/pocket")
@@ -179,3 +180,65 @@ def test_the_command_reports_bits_and_drift(
     assert "nats a token" in said
     assert main() == 1
     assert "there already" in capsys.readouterr().err
+
+
+NAMED: dict[str, dict[str, Any]] = {  # what their types alone would be asked otherwise with
+    "bakllava-v1-hf": {"text": {"model_type": "mistral"}},
+    "llava-llama-3-8b-v1_1-xtuner": {},
+    "llava-v0": {},
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_prompt_stays_that_of_the_source_whatever_the_result_is_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = TEXT | NAMED[name].get("text", {})
+    source = write_checkpoint(tmp_path / name, text=text, vision=VISION)
+    out = tmp_path / "mine-qwen-v1"
+    monkeypatch.setattr("sys.argv", ["model", "convert", str(source), str(out), "--bits", "8"])
+    assert main() == 0
+    assert "divergence 0.0" in capsys.readouterr().out
+    message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hi"}]}
+    before, after = (model.load(folder).template.parts([message]) for folder in (source, out))
+    assert after == before
+    unnamed = write_checkpoint(tmp_path / "plain", text=text, vision=VISION)
+    assert before != model.load(unnamed).template.parts([message])
+
+
+@pytest.mark.parametrize("missing", ["tokenizer.json", "preprocessor_config.json"])
+def test_what_could_not_be_loaded_is_not_written(missing: str, tmp_path: Path) -> None:
+    source = small(tmp_path / "a")
+    (source / missing).unlink()
+    with pytest.raises(CheckpointError):
+        convert(source, tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_repository_is_fetched_first_and_the_comparison_can_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with hub_for(tmp_path, monkeypatch) as hub:
+        small(hub.repository("them/tiny"))
+        line = ["model", "convert", "them/tiny", str(tmp_path / "b"), "--no-comparison"]
+        monkeypatch.setattr("sys.argv", line)
+        assert main() == 0
+    said = capsys.readouterr().out
+    assert said.startswith("them/tiny is here")
+    assert "bits a weight" in said
+    assert "divergence" not in said
+
+
+def test_who_stops_a_conversion_is_told_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    source, out = small(tmp_path / "a"), tmp_path / "b"
+    monkeypatch.setattr("sys.argv", ["model", "convert", str(source), str(out)])
+    for name, said in (("_save", "Stopped.\n"), ("_count", "Stopped. What is written is whole.\n")):
+        with monkeypatch.context() as patch:
+            patch.setattr(converting, name, stop)
+            assert main() == 130
+        assert capsys.readouterr().err == f"\n{said}"

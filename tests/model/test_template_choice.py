@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from model.chat_template import own_template
-from model.checkpoint import _tokenizer_config, load
+from model.checkpoint import load, tokenizer_config
 from model.conversation import Template
 from model.errors import TemplateError
 from model.shelf.curated import CURATED, Curated
@@ -170,6 +170,6 @@ def test_a_checkpoints_own_template_is_read_but_llavas_answers(tmp_path: Path, f
     own = "{{ 'own' }}"
     written = json.dumps({"chat_template": own}) if file.endswith("json") else own
     (folder / file).write_text(written)
-    found = own_template(_tokenizer_config(folder))
+    found = own_template(tokenizer_config(folder))
     assert found is not None and found.source == own
     assert load(folder).template.name == "v1"

@@ -1,10 +1,12 @@
 """What is on this machine: in the hub's cache, in folders; and taking it away."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from model.download import alone
 from model.errors import CheckpointError
 from model.hub import pull
 from model.shelf.disk import folder_size, folders, on_disk, remove
@@ -64,6 +66,29 @@ def test_removing_frees_all_of_it_begun_or_whole(hub: HubServer, tmp_path: Path)
     for name in ("them/tiny", "..", "../up", "a/..", str(tmp_path)):
         with pytest.raises(CheckpointError):
             remove(name)
+
+
+def test_only_models_of_this_program_are_removed_and_none_that_is_on_its_way(
+    hub: HubServer,
+) -> None:
+    pull("them/tiny")
+    write_json(pull("them/begun"), "config.json", {"model_type": "bert"})
+    with pytest.raises(CheckpointError, match="isn't among the models"):
+        remove("them/begun")
+    with alone("them/tiny"), pytest.raises(CheckpointError, match="being downloaded"):
+        remove("them/tiny")
+    assert [one.repository for one in on_disk()] == ["them/tiny"]
+    assert remove("them/tiny") > 0
+
+
+def test_a_folder_without_all_of_its_weights_says_so(tmp_path: Path) -> None:
+    for name in ("none", "half", "whole"):
+        write_checkpoint(tmp_path / name)
+    (tmp_path / "none" / "model.safetensors").unlink()
+    os.truncate(tmp_path / "half" / "model.safetensors", 100_000)
+    refusals = {Path(one.repository).name: one.refusal for one in folders([str(tmp_path)])}
+    assert refusals["whole"] == ""
+    assert all(refusals[name] for name in ("none", "half"))
 
 
 def test_folders_of_other_programs_are_found(tmp_path: Path) -> None:
