@@ -23,6 +23,7 @@ MOST_TOKENS = 4096  # of one answer
 MOST_STOPS = 4
 MOST_STOP_LENGTH = 64  # characters
 MOST_TEMPERATURE = 2.0
+MOST_PENALTY = 2.0
 MOST_SEED = 2**63 - 1
 DEFAULT_MODEL = "default"  # the resident one, whatever its name
 
@@ -103,15 +104,22 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the answer's tokens are drawn. Temperature 0 takes the likeliest one each time."""
+    """How the answer's tokens are drawn. Temperature 0 takes the likeliest one each time.
+
+    The penalties make less likely what the answer has said already: once, and for each time.
+    """
 
     temperature: float = 0.2
     top_p: float = 1.0
     max_tokens: int = 512
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("presence_penalty", "frequency_penalty"):
+            _check_range(name, getattr(self, name), -MOST_PENALTY, MOST_PENALTY)
         _check_range("temperature", self.temperature, 0.0, MOST_TEMPERATURE)
         _check_range("top_p", self.top_p, 0.0, 1.0)
         _check_range("max_tokens", self.max_tokens, 1, MOST_TOKENS)

@@ -78,6 +78,7 @@ class Row:
     lookup: PromptLookup | None = None
     draft: Draft | None = None
     most: float = math.inf
+    said: mx.array | None = None  # as `Sampler.said` gives it of the answer, `last` among it
     fresh: bool = field(default=True, init=False)  # nothing of it has gone in yet
 
     @property
@@ -130,7 +131,7 @@ class Decoder:
     def _guesses(self) -> Iterator[tuple[PromptLookup | Draft, mx.array]]:
         """What a row alone may go on with after its next token, `[T]`, and who guesses it."""
         row = self.rows[0]
-        if len(self.rows) > 1 or row.fresh:
+        if len(self.rows) > 1 or row.fresh or row.said is not None:
             return
         if row.lookup is not None:
             next_one, *guess = row.lookup.guess() or [-1]
@@ -169,9 +170,16 @@ class Decoder:
         logits = self._network(inputs[:, None], cache=self._cache)[:, -1]  # [B, V]
         samplers = [row.sampler for row in self.rows]
         places = [row.written + (not row.fresh) for row in self.rows]
-        self._next = draw(logits, samplers, places, self._allowed).astype(mx.int32)  # [B]
+        said = [self._said(row, inputs[place]) for place, row in enumerate(self.rows)]
+        self._next = draw(logits, samplers, places, self._allowed, said).astype(mx.int32)  # [B]
         mx.async_eval(self._next)
         return self._hand_out(inputs)  # waits for the step before only
+
+    def _said(self, row: Row, token: mx.array) -> mx.array | None:
+        """What a row has said with the token that goes in now, which nobody has looked at yet."""
+        if row.said is not None and not row.fresh:
+            row.said = row.said.at[token].add(1)
+        return row.said
 
     def _hand_out(self, drawn: mx.array) -> list[tuple[Row, int]]:
         tokens: Any = drawn.tolist()
@@ -243,7 +251,7 @@ def generate(
         prefill.step()
     token = draw_one(prefill.logits, sampler, 0, allowed)
     decoder = Decoder(network, allowed)
-    decoder.add(Row(cache, token, 1, sampler))
+    decoder.add(Row(cache, token, 1, sampler, said=sampler.said([token], allowed.size)))
     decoder.step()
     for _ in range(most):
         if token in stop:

@@ -50,7 +50,8 @@ class RotaryEmbedding(nn.Module):
             self._table = place, mx.cos(angles), mx.sin(angles)
         _, cos, sin = self._table  # [T, head_dim / 2]
         left, right = mx.split(x, 2, axis=-1)
-        return mx.concatenate([left * cos - right * sin, left * sin + right * cos], axis=-1)
+        turned = mx.concatenate([left * cos - right * sin, left * sin + right * cos], axis=-1)
+        return turned.astype(x.dtype)
 
 
 def inverse_frequencies(text: Mapping[str, Any]) -> Floats:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 
 _GREEDY_BELOW = 1e-4  # dividing logits by less leaves nothing to chance, or overflows
 _MASK = 2**64 - 1
@@ -19,16 +20,31 @@ class Sampler:
     """How one answer's tokens are drawn; the same seed gives the same ones, whoever runs beside.
 
     `top_p` keeps the likeliest tokens, after the temperature, that together reach that mass, and
-    those that are just as likely as the last of them.
+    those that are just as likely as the last of them. `presence` is taken from the logit of each
+    token that the answer has said already, `frequency` for each time it has (OpenAI's penalties).
     """
 
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    presence: float = 0.0
+    frequency: float = 0.0
 
     @property
     def greedy(self) -> bool:
         return self.temperature < _GREEDY_BELOW or self.top_p <= 0
+
+    def said(self, tokens: Sequence[int], size: int) -> mx.array | None:
+        """How often each of `size` tokens is among `tokens`, `[size]`; None where none counts."""
+        if not self.presence and not self.frequency:
+            return None
+        counts = np.bincount(np.array(tokens, np.int64), minlength=size)
+        return mx.array(counts.astype(np.float32))
+
+    def penalised(self, logits: mx.array, said: mx.array) -> mx.array:
+        """Logits `[1, V]` of an answer that has `said` `[V]` so far."""
+        lost = self.frequency * said + self.presence * (said > 0)
+        return logits - lost.astype(logits.dtype)
 
     def draw(self, logits: mx.array, place: int) -> mx.array:
         """The token `[1]` at `place` of the answer, from its logits `[1, V]`."""
@@ -52,22 +68,36 @@ GREEDY = Sampler()
 
 
 def draw(
-    logits: mx.array, samplers: Sequence[Sampler], places: Sequence[int], allowed: mx.array
+    logits: mx.array,
+    samplers: Sequence[Sampler],
+    places: Sequence[int],
+    allowed: mx.array,
+    said: Sequence[mx.array | None] = (),
 ) -> mx.array:
-    """The next tokens `[B]` for logits `[B, V]`; never one that `allowed_tokens` says no to."""
+    """The next tokens `[B]` for logits `[B, V]`; never one that `allowed_tokens` says no to.
+
+    `said` as `Sampler.said` gives it for each row; nothing for rows without penalties.
+    """
     logits = logits + allowed.astype(logits.dtype)
-    if all(sampler.greedy for sampler in samplers):
+    counts = [*said] or [None] * len(samplers)
+    if all(sampler.greedy for sampler in samplers) and not any(c is not None for c in counts):
         return mx.argmax(logits, axis=-1)
-    rows = [
-        sampler.draw(logits[row : row + 1], place)
-        for row, (sampler, place) in enumerate(zip(samplers, places, strict=True))
-    ]
+    rows = []
+    for row, (sampler, place, count) in enumerate(zip(samplers, places, counts, strict=True)):
+        own = logits[row : row + 1]
+        rows.append(sampler.draw(own if count is None else sampler.penalised(own, count), place))
     return mx.concatenate(rows)
 
 
-def draw_one(logits: mx.array, sampler: Sampler, place: int, allowed: mx.array) -> int:
+def draw_one(
+    logits: mx.array,
+    sampler: Sampler,
+    place: int,
+    allowed: mx.array,
+    said: mx.array | None = None,
+) -> int:
     """The next token for logits `[1, V]`, at once."""
-    token: Any = draw(logits, [sampler], [place], allowed).item()
+    token: Any = draw(logits, [sampler], [place], allowed, [said]).item()
     return int(token)
 
 

@@ -21,8 +21,8 @@ IGNORED = frozenset((
 
 # Features that aren't here, with the values that ask for nothing.
 UNSUPPORTED: Mapping[str, tuple[object, ...]] = {
-    "n": (1,), "logprobs": (False,), "top_logprobs": (0,), "frequency_penalty": (0,),
-    "presence_penalty": (0,), "logit_bias": ({},), "tools": ([],), "functions": ([],),
+    "n": (1,), "logprobs": (False,), "top_logprobs": (0,), "logit_bias": ({},),
+    "tools": ([],), "functions": ([],),
     "tool_choice": ("none", "auto"), "function_call": ("none", "auto"), "audio": (),
     "modalities": (["text"],), "response_format": ({"type": "text"},), "moderation": (),
     "web_search_options": (),
@@ -30,8 +30,13 @@ UNSUPPORTED: Mapping[str, tuple[object, ...]] = {
 
 READ = frozenset((
     "messages", "model", "stream", "stream_options", "temperature", "top_p", "max_tokens",
-    "max_completion_tokens", "stop", "seed",
+    "max_completion_tokens", "stop", "seed", "presence_penalty", "frequency_penalty",
 ))  # fmt: skip
+
+# Those that `Sampling` has under the same name.
+NUMBERS = (
+    "temperature", "top_p", "max_tokens", "seed", "presence_penalty", "frequency_penalty",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +95,7 @@ def _check_fields(given: Mapping[str, Any]) -> None:
 
 
 def _sampling(given: Mapping[str, Any]) -> Sampling:
-    values: dict[str, Any] = {
-        name: given[name]
-        for name in ("temperature", "top_p", "max_tokens", "seed")
-        if given.get(name) is not None
-    }
+    values: dict[str, Any] = {name: given[name] for name in NUMBERS if given.get(name) is not None}
     if given.get("max_completion_tokens") is not None:  # its newer name
         values["max_tokens"] = given["max_completion_tokens"]
     stop = given.get("stop")

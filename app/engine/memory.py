@@ -3,21 +3,16 @@
 Estimates from above, before anything is allocated: what is let in by them comes to its end.
 """
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import mlx.core as mx
 from mlx_lm.models.cache import KVCache
 
+from model.shelf.memory import machine_memory
+
 LEAST_TOKENS = 512  # of a conversation worth having
 STEP: int = KVCache.step  # tokens by which a cache grows, so up to which it is larger than filled
-
-_CGROUPS = (  # what a container may take
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +45,8 @@ def default_limit(weights: int, per_token: int) -> int:
     return max((machine_memory() - weights) // 2, (LEAST_TOKENS + STEP) * per_token)
 
 
-def machine_memory() -> int:
-    """Bytes that this process may use: of the GPU, of the machine, or of its container."""
-    device = mx.device_info()
-    for name in ("max_recommended_working_set_size", "total_memory"):  # Metal, CUDA
-        if device.get(name):
-            return int(device[name])
-    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min([whole, *_container_limits()])
-
-
 def wire() -> None:
     """Keep Metal's working set in memory, as much as it recommends: paging stops an answer."""
     recommended = mx.device_info().get("max_recommended_working_set_size")
     if recommended:
         mx.set_wired_limit(int(recommended))
-
-
-def _container_limits() -> list[int]:
-    limits = []
-    for file in _CGROUPS:
-        try:
-            limits.append(int(file.read_text()))
-        except (OSError, ValueError):  # there is none, or it says "max"
-            continue
-    return limits

@@ -5,7 +5,7 @@ picture's content, so that only the same picture matches. Entries belong to an o
 bytes; what was not used for longest goes first. Used on the model thread only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass
 from itertools import count
@@ -25,9 +25,13 @@ class _Entry:
     keys: tuple[int, ...]
     hashes: list[int]
     cache: Cache
-    nbytes: int
     used: int
     lent: bool = False  # somebody goes on with `cache` itself, behind the keys
+
+    @property
+    def nbytes(self) -> int:
+        """What it holds now: who goes on with it lets it grow."""
+        return sum(layer.nbytes for layer in self.cache)
 
 
 class PrefixCache:
@@ -35,6 +39,7 @@ class PrefixCache:
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
+        self.in_use: Collection[KVCache] = ()  # layers of those who are being answered
         self.hits = 0
         self.reused_tokens = 0
         self._entries: list[_Entry] = []
@@ -45,7 +50,8 @@ class PrefixCache:
 
     @property
     def nbytes(self) -> int:
-        return sum(entry.nbytes for entry in list(self._entries))
+        """Without what is `in_use`, which counts as theirs who use it."""
+        return sum(entry.nbytes for entry in list(self._entries) if not self._is_in_use(entry))
 
     def fetch(self, owner: str, keys: Sequence[int], most: int) -> tuple[Cache | None, int]:
         """A cache of the longest known beginning of `keys`, `most` at most, and its length.
@@ -74,8 +80,11 @@ class PrefixCache:
     def store(self, owner: str, keys: Sequence[int], cache: Cache) -> None:
         """Keep `cache`, which begins with `keys` and is given away.
 
-        What it holds beyond them is forgotten: the token that ended an answer, a guess.
+        What it holds beyond them is forgotten: the token that ended an answer, a guess. What is
+        still a view of another entry isn't kept: it would hold on to all of that one's memory.
         """
+        if _is_view(cache[0]):
+            return
         size = min(cache[0].offset, len(keys))
         keys = tuple(keys[:size])
         if size < BLOCK or self._covers(owner, keys, cache):
@@ -83,20 +92,27 @@ class PrefixCache:
         _trim(cache, size)
         mx.eval([(layer.keys, layer.values) for layer in cache])  # else it holds on to a batch
         self._entries = [old for old in self._entries if not _is_beginning(old, owner, keys)]
-        nbytes = sum(layer.nbytes for layer in cache)
-        entry = _Entry(owner, keys, _chain(keys), cache, nbytes, next(self._clock))
-        self._entries.append(entry)
+        self._entries.append(_Entry(owner, keys, _chain(keys), cache, next(self._clock)))
         self.shrink(self.most_bytes)
 
     def shrink(self, most_bytes: int) -> None:
-        """Let go what was not used for longest, until the rest takes `most_bytes` at most."""
+        """Let go what was not used for longest, until the rest takes `most_bytes` at most.
+
+        To let go of what is `in_use` would free nothing.
+        """
         self._entries.sort(key=lambda entry: entry.used)
-        nbytes = self.nbytes
-        while self._entries and (len(self._entries) > MOST_ENTRIES or nbytes > most_bytes):
-            nbytes -= self._entries.pop(0).nbytes
+        nbytes, count = self.nbytes, len(self._entries)
+        for entry in [entry for entry in self._entries if not self._is_in_use(entry)]:
+            if count <= MOST_ENTRIES and nbytes <= most_bytes:
+                return
+            self._entries.remove(entry)
+            nbytes, count = nbytes - entry.nbytes, count - 1
 
     def clear(self) -> None:
         self._entries.clear()
+
+    def _is_in_use(self, entry: _Entry) -> bool:
+        return any(entry.cache[0] is layer for layer in self.in_use)
 
     def _covers(self, owner: str, keys: tuple[int, ...], cache: Cache) -> bool:
         for entry in self._entries:
@@ -154,4 +170,10 @@ def _beginning(layer: KVCache, length: int) -> KVCache:
     piece.keys = layer.keys[..., :length, :]
     piece.values = layer.values[..., :length, :]
     piece.offset = length
+    piece.viewed = piece.keys
     return piece
+
+
+def _is_view(layer: KVCache) -> bool:
+    """Whether nothing has been written behind `_beginning`."""
+    return layer.keys is not None and getattr(layer, "viewed", None) is layer.keys

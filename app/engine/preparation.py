@@ -137,4 +137,5 @@ def _written(message: Message) -> dict[str, Any]:
 
 def _sampler(sampling: Sampling) -> Sampler:
     seed = secrets.randbits(63) if sampling.seed is None else sampling.seed
-    return Sampler(sampling.temperature, sampling.top_p, seed)
+    penalties = sampling.presence_penalty, sampling.frequency_penalty
+    return Sampler(sampling.temperature, sampling.top_p, seed, *penalties)

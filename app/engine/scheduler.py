@@ -86,7 +86,10 @@ class Scheduler:
         if sequence.ahead:
             self._ahead.append(self._reader(sequence))
             return
-        self._put_aside()
+        try:
+            self._put_aside()
+        except Exception as error:
+            self._trouble([], error)
         self._waiting.append(sequence)
         self._let_in()
         if self._waiting:
@@ -115,8 +118,11 @@ class Scheduler:
         while self._waiting and self._has_room(self._waiting[0]):
             self._readers.append(self._reader(self._waiting.popleft()))
         if len(self._waiting) < before:
-            for place, sequence in enumerate(self._waiting, start=1):
-                sequence.wait(place)
+            self._tell_places()
+
+    def _tell_places(self) -> None:
+        for place, sequence in enumerate(self._waiting, start=1):
+            sequence.wait(place)
 
     def _has_room(self, sequence: Sequence) -> bool:
         """Whoever is alone is let in: a conversation that is too long has been refused before."""
@@ -129,7 +135,13 @@ class Scheduler:
         return [one.longest for one in (*(r.sequence for r in readers), *self._writers.values())]
 
     def _make_room(self) -> None:
-        """The prefix cache has what is left by those who are being answered."""
+        """The prefix cache has what is left by those who are being answered.
+
+        What they go on with in its own memory is theirs meanwhile, until a batch has copied it.
+        """
+        caches = [reader.cache for reader in (*self._readers, *self._ahead)]
+        caches += [row.cache for row in self._writers]
+        self.caches.prefixes.in_use = [cache[0] for cache in caches if cache]
         self._reserved = self.memory.needed(self._lengths())
         left = self.memory.limit - self._reserved
         drafts = left * self.memory.draft_per_token // self.memory.per_token
@@ -138,7 +150,9 @@ class Scheduler:
 
     def _let_go(self) -> None:
         waiting = [sequence for sequence in self._waiting if not sequence.cancelled]
-        self._waiting = deque(waiting)
+        if len(waiting) < len(self._waiting):
+            self._waiting = deque(waiting)
+            self._tell_places()
         for readers in (self._readers, self._ahead):
             for reader in [reader for reader in readers if reader.sequence.cancelled]:
                 readers.remove(reader)
@@ -155,7 +169,9 @@ class Scheduler:
                 self._make_room()  # now that it has what it knew of its beginning
                 return
             place = len(sequence.tokens)
-            token = draw_one(reader.logits, sequence.sampler, place, self._allowed)
+            sampler, size = sequence.sampler, self._allowed.size
+            said = sampler.said(sequence.tokens, size)
+            token = draw_one(reader.logits, sampler, place, self._allowed, said)
             sequence.write(token)
         except Exception as error:
             self._trouble([sequence], error)
@@ -163,11 +179,13 @@ class Scheduler:
         if sequence.finished:
             self._keep(sequence, reader.cache)
         else:
-            row = Row(reader.cache, token, place + 1, sequence.sampler)
+            row = Row(reader.cache, token, place + 1, sampler)
             row.most = sequence.limits.most
+            row.said = sampler.said(sequence.tokens, size)
             row.lookup, row.draft = self._lookup(sequence), self._draft(sequence)
             self._writers[row] = sequence
             self._decoder.add(row)
+            self._make_room()
 
     def _read_ahead(self, reader: PromptReader) -> None:
         try:
@@ -187,8 +205,8 @@ class Scheduler:
         """Keep what is read ahead by now: it may be just what the next answer begins with."""
         for place, reader in enumerate(self._ahead):
             if reader.cache:
-                self._keep(reader.sequence, reader.cache)
                 self._ahead[place] = self._reader(reader.sequence)
+                self._keep(reader.sequence, reader.cache)
 
     def _lookup(self, sequence: Sequence) -> PromptLookup | None:
         if not self.speculate:
@@ -243,12 +261,14 @@ class Scheduler:
         """Begin anew with what was written, in freed memory; twice is once too often."""
         log_failure(log, f"{len(sequences)} answers begin anew, or fail", error)
         self.caches.clear()
+        again = [sequence for sequence in sequences if not sequence.retried]
         for sequence in sequences:
             if sequence.retried:
                 sequence.fail(EngineError("The model failed while answering: ask again, please."))
-            else:
-                sequence.retried = True
-                self.add(sequence)
+            sequence.retried = True
+        self._waiting.extendleft(reversed(again))  # they had been let in before
+        self._let_in()
+        self._tell_places()
 
     def _disband(self) -> list[Sequence]:
         """Give up the batch; those who are still being answered."""

@@ -33,6 +33,9 @@ def payload(request: ChatRequest, model: str) -> dict[str, Any]:
         body["seed"] = sampling.seed
     if sampling.stop:
         body["stop"] = list(sampling.stop)
+    for name in ("presence_penalty", "frequency_penalty"):
+        if penalty := getattr(sampling, name):
+            body[name] = penalty
     return body
 
 

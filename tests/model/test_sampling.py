@@ -93,3 +93,25 @@ def test_drawing_does_not_touch_the_random_state_of_all() -> None:
     mx.random.seed(1)
     draws(Sampler(1.0, seed=9), logits(0.2, 0.2, 0.2, 0.2, 0.2), 5)
     assert mx.random.uniform(shape=(3,)).tolist() == wanted
+
+
+def test_penalties_are_taken_for_what_was_said_once_and_for_each_time() -> None:
+    row = mx.array([[2.0, 1.9, 1.7, 0.0, 0.0]])
+    assert Sampler().said([0, 0], 5) is None
+    for sampler, said, expected in (
+        (Sampler(presence=0.2), [0, 0], 1),
+        (Sampler(presence=0.05), [0, 0, 0, 0], 0),
+        (Sampler(frequency=0.05), [0], 0),
+        (Sampler(frequency=0.05), [0, 0, 0], 1),
+        (Sampler(presence=0.2, frequency=0.1), [0, 0, 1, 1], 2),
+        (Sampler(frequency=-1.0), [4, 4, 4], 4),
+        (Sampler(presence=1.0), [], 0),
+    ):
+        assert draw_one(row, sampler, 0, ALL, sampler.said(said, 5)) == expected
+
+
+def test_a_penalty_is_its_own_rows_alone() -> None:
+    sampler = Sampler(presence=1.0)
+    rows = mx.array([[2.0, 1.5, 0, 0, 0]] * 3)
+    said = [None, sampler.said([0], 5), None]
+    assert draw(rows, [GREEDY, sampler, Sampler(1e-9)], [0, 0, 0], ALL, said).tolist() == [0, 1, 0]

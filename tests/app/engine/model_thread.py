@@ -4,12 +4,14 @@ import asyncio
 import io
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from PIL import Image, ImageDraw
 
 import model
@@ -28,7 +30,7 @@ from model.generation import generate
 from model.kv_cache import Packing
 from model.llava import Llava
 from model.prompt import expand
-from model.sampling import GREEDY, Sampler, allowed_tokens, draw_one
+from model.sampling import Sampler, allowed_tokens, draw_one
 from tests.checkpoints import write_checkpoint
 from tests.random_weights import Weights
 
@@ -122,9 +124,9 @@ class Cold:
         stops = (*self.llava.template.stop, *request.sampling.stop)
         detokenizer = self.llava.tokenizer.detokenizer(stops)
         sampling = request.sampling
-        sampler = GREEDY
-        if sampling.temperature:
-            sampler = Sampler(sampling.temperature, sampling.top_p, sampling.seed or 0)
+        penalties = sampling.presence_penalty, sampling.frequency_penalty
+        seed = sampling.seed or 0
+        sampler = Sampler(sampling.temperature, sampling.top_p, seed, *penalties)
         said = ""
         tokens = self.tokens[request] = []
         for token in islice(self._tokens(ids, visual, sampler), sampling.max_tokens):
@@ -166,7 +168,11 @@ class Cold:
         while True:
             embeddings = self.llava.network.embed(mx.array([*ids, *said]), visual)
             logits = self.llava.network(nothing, input_embeddings=embeddings[None])
-            said.append(draw_one(logits[:, -1], sampler, len(said), self._allowed))
+            row = np.array(logits[:, -1])
+            for token in set(said):
+                row[0, token] -= sampler.presence + sampler.frequency * said.count(token)
+            plain = replace(sampler, presence=0.0, frequency=0.0)
+            said.append(draw_one(mx.array(row), plain, len(said), self._allowed))
             yield said[-1]
 
 

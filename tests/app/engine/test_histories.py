@@ -40,7 +40,12 @@ WORDS = (
     "Who are you?",
     "Tell me more.",
 )
-SAMPLINGS = (Sampling(0.0), Sampling(0.0), Sampling(1.2, seed=3))
+SAMPLINGS = (
+    Sampling(0.0),
+    Sampling(0.0),
+    Sampling(1.2, seed=3),
+    Sampling(0.0, presence_penalty=1.5, frequency_penalty=0.5),
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Case:
     memory: int  # tokens of all who are answered at once, and of the prefix cache beside them
     room: int  # tokens that the prefix cache holds
     pictures: int  # that the feature cache holds
+    chunk: int = 24  # tokens of a prompt that are read at once
+    steps: int = 5  # between two events, at most: few, so that they crowd
     packing: Packing | None = None  # of keys and values
     draft: DraftModel | None = None
 
@@ -64,21 +71,24 @@ class Case:
 
 
 @pytest.fixture(
-    scope="module", params=["random", "tiled", "bundled", "drafted", "8 bits", "4 bits"]
+    scope="module",
+    params=["random", "at once", "tiled", "bundled", "drafted", "8 bits", "4 bits"],
 )
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Random weights say something else after the least mistake; the bundled model's are real."""
-    if request.param in ("random", "tiled"):
+    if request.param in ("random", "at once", "tiled"):
         family = ONEVISION if request.param == "tiled" else {}  # where one picture changes another
         folder = write_speaker(tmp_path_factory.mktemp("histories"), **family)
-        return Case(Cold(folder), 60, 460, 320, 2000, 900, 2)
+        # As it is served, a prompt is read in one piece, and so sooner.
+        chunk, steps = (256, 2) if request.param == "at once" else (24, 8)
+        return Case(Cold(folder), 60, 460, 320, 2000, 900, 2, chunk, steps)
     folder = Path(ALIASES[BUNDLED])
     packing = Packing(int(request.param[0]), 32) if "bits" in request.param else None
     cold = Solo(folder, packing)
     # Its own language model without eyes, which is right now and then.
     draft = load_draft(folder, cold.llava.tokenizer) if request.param == "drafted" else None
     memory = 1300 if draft else 2000  # whoever has a draft is sooner gone
-    return Case(cold, 42, 400, 240, memory, 1100, 2, packing, draft)
+    return Case(cold, 42, 400, 240, memory, 1100, 2, packing=packing, draft=draft)
 
 
 @dataclass
@@ -132,7 +142,9 @@ class History:
         of_draft = served.scheduler.memory.draft_per_token
         memory = Memory(case.memory * per_token, per_token, draft_per_token=of_draft)
         caches = served.scheduler.caches
-        self.scheduler = Scheduler(case.cold.llava, caches, memory, chunk=24, draft=case.draft)
+        self.scheduler = Scheduler(
+            case.cold.llava, caches, memory, chunk=case.chunk, draft=case.draft
+        )
         vars(self.scheduler)["_lookup"] = self._guesser
         caches.prefixes.most_bytes = case.room * per_token
         [one] = case.cold.visual([PICTURES[0]])
@@ -152,7 +164,7 @@ class History:
         self.case.cold.answer(request)
         self.asked.append((request, sequence))
         self.scheduler.add(sequence)
-        for _ in range(self.chance.randint(0, 8)):  # few, so that they crowd
+        for _ in range(self.chance.randint(0, self.case.steps)):
             self.step()
         if self.chance.random() < 0.3:
             self.chance.choice(self.asked[-3:])[1].cancel()
@@ -194,6 +206,23 @@ class History:
         kept = caches.prefixes.nbytes + caches.drafts.nbytes
         reserved = figures["conversation_bytes_reserved"]
         assert kept + reserved <= self.scheduler.memory.limit
+        if not self.case.draft:  # whose own caches aren't looked at here
+            assert self._held() <= self.scheduler.memory.limit
+
+    def _held(self) -> int:
+        """Bytes of all keys and values there are, each counted once."""
+        scheduler = self.scheduler
+        readers = [*scheduler._readers, *scheduler._ahead]
+        caches = [scheduler._decoder._cache, *(reader.cache for reader in readers)]
+        caches += [entry.cache for entry in scheduler.caches.prefixes._entries]
+        arrays = [
+            array
+            for cache in caches
+            for layer in cache
+            for array in (layer.keys, layer.values)
+            if array is not None
+        ]
+        return sum({id(array): array.nbytes for array in arrays}.values())
 
     def check_prefixes(self) -> None:
         """What is kept for the next question is what a cold prefill makes."""

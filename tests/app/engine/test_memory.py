@@ -1,13 +1,12 @@
 """What conversations may take, who is let in, and what Metal is told."""
 
-from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import pytest
 
 from app.engine import loading, memory
-from app.engine.memory import STEP, Memory, default_limit, machine_memory
+from app.engine.memory import STEP, Memory, default_limit
 from app.engine.outbox import Outbox
 from app.engine.preparation import Preparation
 from app.engine.scheduler import Scheduler
@@ -15,6 +14,7 @@ from app.engine.sequence import Sequence
 from app.errors import TooLong
 from app.messages import ChatRequest, Event, Waiting
 from model.errors import CheckpointError
+from model.shelf.memory import machine_memory
 from tests.app.engine.model_thread import Cold, ask, picture, text, write_speaker
 
 pytestmark = pytest.mark.anyio
@@ -89,10 +89,13 @@ async def test_who_leaves_while_waiting_is_never_begun(cold: Cold) -> None:
     room = Room(cold, 1, 280)
     room.add(ask(LONG, max_tokens=20))
     leaving = room.add(ask(LONG, max_tokens=20))
+    behind = room.add(ask(LONG, max_tokens=20))
     leaving.cancel()
+    room.step()
     room.run()
     assert not leaving.tokens
     assert room.scheduler.figures()["waiting_for_memory"] == 0
+    assert [event.place for event in await events(behind) if isinstance(event, Waiting)] == [2, 1]
 
 
 async def test_keys_and_values_never_take_more_than_is_allowed(cold: Cold) -> None:
@@ -138,22 +141,6 @@ def test_the_default_is_half_of_what_the_model_leaves() -> None:
     assert whole > 10**8
     assert default_limit(whole // 2, 10) == (whole - whole // 2) // 2
     assert default_limit(2 * whole, 10) == (512 + STEP) * 10
-
-
-def test_a_container_has_what_it_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(memory, "_CGROUPS", (tmp_path / "none", limit))
-    monkeypatch.setattr(mx, "device_info", lambda: {"device_name": "CPU"})
-    limit.write_text("max\n")
-    whole = machine_memory()
-    limit.write_text("123000000\n")
-    assert machine_memory() == 123_000_000 < whole
-
-
-@pytest.mark.parametrize("name", ["max_recommended_working_set_size", "total_memory"])
-def test_a_gpu_has_its_own_memory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mx, "device_info", lambda: {name: 77})
-    assert machine_memory() == 77
 
 
 def test_metal_is_told_to_keep_what_it_recommends_and_others_nothing(

@@ -216,3 +216,35 @@ def test_clearing_forgets_all() -> None:
     prefixes.store("a", numbers(1, 100), filled(numbers(1, 100)))
     prefixes.clear()
     assert (len(prefixes), prefixes.nbytes) == (0, 0)
+
+
+def test_a_view_of_an_entry_that_nobody_wrote_behind_is_not_kept() -> None:
+    """It would hold on to all of the entry's memory, and count for a part of it."""
+    prefixes, keys = PrefixCache(10**6), numbers(1, 1000)
+    prefixes.store("a", keys, filled(keys))
+    cache, known = prefixes.fetch("a", [*keys[:100], -5], 100)
+    assert cache is not None
+    prefixes.shrink(0)
+    prefixes.store("a", keys[:known], cache)
+    assert len(prefixes) == 0
+    for layer in cache:
+        layer.update_and_fetch(mx.zeros((1, 1, 1, 2)), mx.zeros((1, 1, 1, 2)))
+    prefixes.store("a", [*keys[:known], -5], cache)
+    assert len(prefixes) == 1
+
+
+def test_what_somebody_goes_on_with_counts_as_theirs_and_grows_with_them() -> None:
+    prefixes, keys = PrefixCache(10**6), numbers(1, 100)
+    prefixes.store("a", keys, filled(keys))
+    cache, _ = prefixes.fetch("a", [*keys, 7], 101)
+    assert cache is not None
+    prefixes.in_use = [cache[0]]
+    assert prefixes.nbytes == 0
+    prefixes.shrink(0)
+    assert len(prefixes) == 1  # to let go of it would free nothing
+    for layer in cache:
+        layer.update_and_fetch(mx.zeros((1, 1, 300, 2)), mx.zeros((1, 1, 300, 2)))
+    prefixes.in_use = []  # a batch has copied it
+    assert prefixes.nbytes >= 400 * TOKEN_BYTES
+    prefixes.shrink(399 * TOKEN_BYTES)
+    assert len(prefixes) == 0

@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,8 +29,10 @@ def test_a_request_becomes_openais_body() -> None:
         ],
     }  # fmt: skip
     plain = payload(ChatRequest(messages), "m")
-    assert "seed" not in plain
-    assert "stop" not in plain
+    assert {"seed", "stop", "presence_penalty", "frequency_penalty"}.isdisjoint(plain)
+    punished = replace(sampling, presence_penalty=0.5, frequency_penalty=-1.0)
+    sent = payload(ChatRequest(messages, punished), "m")
+    assert (sent["presence_penalty"], sent["frequency_penalty"]) == (0.5, -1.0)
 
 
 @pytest.mark.parametrize(("kind", "sent"), [("PNG", "png"), ("JPEG", "jpeg"), ("WEBP", "png")])
