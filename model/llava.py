@@ -48,11 +48,20 @@ class Llava:
         All go through the tower as one batch. Returns `[P, D]` for each, evaluated.
         """
         ends = np.cumsum([len(each) for each in tiles])[:-1].tolist()
+        parts = zip(mx.split(self.look_at(np.concatenate(tiles)), ends), views, strict=True)
+        return [self.pack(part, view) for part, view in parts]
+
+    def look_at(self, tiles: NDArray[np.float32]) -> mx.array:
+        """Some prepared tiles `[tiles, h, w, 3]` through tower and projector: `[tiles, P, D]`."""
         with in_bulk():
-            encoded = self.network.encode_pictures(mx.array(np.concatenate(tiles)))
-            parts = zip(mx.split(encoded, ends), views, strict=True)
-            visual = [self.network.pack(part, view) for part, view in parts]
-            mx.eval(visual)
+            encoded = self.network.encode_pictures(mx.array(tiles))
+            mx.eval(encoded)
+        return encoded
+
+    def pack(self, tiles: mx.array, view: View) -> mx.array:
+        """All tiles of a picture, looked at, to its visual tokens `[P, D]`, evaluated."""
+        visual = self.network.pack(tiles, view)
+        mx.eval(visual)
         return visual
 
     def logits(self, prompt: str, images: Sequence[PictureOrClip] = ()) -> mx.array:

@@ -40,7 +40,7 @@ class Caches:
 class PromptReader:
     """Reads one sequence's prompt; after that also what it has written, if it begins anew.
 
-    A step reads `chunk` tokens, or looks at pictures until they are `tiles` or more.
+    A step reads `chunk` tokens, or looks at `tiles` tiles: several pictures, or a part of one.
     """
 
     def __init__(
@@ -54,6 +54,8 @@ class PromptReader:
         self._known = 0  # tokens whose keys and values are had already
         self._cache: Cache | None = None
         self._features: dict[str, mx.array] = {}  # held, whatever the cache lets go meanwhile
+        self._unseen: NDArray[np.float32] | None = None  # tiles of the picture that is looked at
+        self._seen: list[mx.array] = []  # what became of those before
         self._prefill: Prefill | None = None
 
     @property
@@ -114,17 +116,31 @@ class PromptReader:
         return list(missing.values())
 
     def _encode(self, missing: list[PromptPicture]) -> None:
-        """Make the visual tokens of the first of them."""
-        tiles: list[NDArray[np.float32]] = []
-        for picture in missing:
-            tiles.append(self._pixels(picture))
-            if sum(map(len, tiles)) >= self._tiles:
+        """Look at the next tiles of the first of them, and of others where it has few."""
+        first, *others = missing
+        if self._unseen is None:
+            self._unseen = self._pixels(first)
+        if self._seen or len(self._unseen) > self._tiles:
+            self._seen.append(self._llava.look_at(self._unseen[: self._tiles]))
+            self._unseen = self._unseen[self._tiles :]
+            if len(self._unseen) == 0:
+                self._put(first, self._llava.pack(mx.concatenate(self._seen), first.view))
+            return
+        chosen, tiles = [first], [self._unseen]
+        for picture in others:
+            pixels = self._pixels(picture)
+            if sum(map(len, tiles)) + len(pixels) > self._tiles:
                 break
-        chosen = missing[: len(tiles)]
+            chosen.append(picture)
+            tiles.append(pixels)
         encoded = self._llava.encode_tiles(tiles, [picture.view for picture in chosen])
         for picture, features in zip(chosen, encoded, strict=True):
-            self._features[picture.key] = features
-            self._caches.features.put((self.sequence.owner, picture.key), features)
+            self._put(picture, features)
+
+    def _put(self, picture: PromptPicture, features: mx.array) -> None:
+        self._features[picture.key] = features
+        self._caches.features.put((self.sequence.owner, picture.key), features)
+        self._unseen, self._seen = None, []
 
     def _pixels(self, picture: PromptPicture) -> NDArray[np.float32]:
         if picture.pixels is not None:

@@ -40,7 +40,11 @@ def shortened(request: ChatRequest, tokens: Callable[[ChatRequest], int], most: 
         return without(fitting)
     quarter = max(1, most // _SHARE)
     wanted = (gone(fitting - 1) // quarter + 1) * quarter  # one turn less doesn't get so far
-    return without(bisect_left(numbers, wanted, lo=fitting, key=gone))
+    turns = bisect_left(numbers, wanted, lo=fitting, key=gone)
+    # Where a picture that is alone becomes more tokens than one of several, less may be more.
+    while turns < len(numbers) and whole - gone(turns) > most:
+        turns += 1
+    return without(turns)
 
 
 def _questions(messages: Sequence[Message]) -> list[int]:

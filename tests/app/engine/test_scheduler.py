@@ -1,5 +1,6 @@
 """The scheduler step by step, on this thread: whose turn it is, who leaves, what failures cost."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,16 @@ from app.engine.sequence import Sequence
 from app.errors import EngineError
 from app.messages import ChatRequest, Event, Picture
 from model.network import LlavaNetwork
-from tests.app.engine.model_thread import Cold, ask, finished, picture, text, write_speaker
+from tests.app.engine.model_thread import (
+    Cold,
+    ask,
+    clip,
+    finished,
+    picture,
+    text,
+    write_speaker,
+)
+from tests.checkpoints import ONEVISION
 
 pytestmark = pytest.mark.anyio
 
@@ -71,12 +81,12 @@ def bench(cold: Cold) -> Bench:
 
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows by one for each picture that goes through the tower."""
+    """Grows with each visit to the tower: how many tiles went through it."""
     seen: list[int] = []
     encode = LlavaNetwork.encode_pictures
 
     def counted(network: LlavaNetwork, pixels: Any) -> Any:
-        seen.append(1)
+        seen.append(len(pixels))
         return encode(network, pixels)
 
     monkeypatch.setattr(LlavaNetwork, "encode_pictures", counted)
@@ -91,6 +101,23 @@ async def test_pictures_go_through_the_tower_together_where_that_pays(
     sequence = bench.add(request)
     bench.run()
     assert len(encoded) == 1
+    await bench.check(request, sequence)
+
+
+async def test_a_long_clip_is_looked_at_a_few_tiles_at_a_time(
+    tmp_path: Path, encoded: list[int]
+) -> None:
+    bench = Bench(Cold(write_speaker(tmp_path, **ONEVISION)), tiles=2)
+    writer = bench.add(ask("hello", max_tokens=40))
+    while len(writer.tokens) < 2:
+        bench.scheduler.step()
+    request = ask(("what happens", [clip(1, 2, 3, 4, 5), RED]))
+    sequence, before = bench.add(request), len(writer.tokens)
+    while len(encoded) < 3:
+        bench.scheduler.step()
+    assert encoded == [2, 2, 1]
+    assert len(writer.tokens) == before + 3
+    bench.run()
     await bench.check(request, sequence)
 
 

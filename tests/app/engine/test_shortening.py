@@ -67,3 +67,11 @@ def test_a_growing_conversation_goes_on_with_the_same_beginning_for_a_while(most
     assert beginnings == sorted(beginnings)
     quarters = (count(talk(*words[:-2])) - most) // (most // 4)
     assert 2 < len(set(beginnings)) <= quarters + 2
+
+
+def test_where_leaving_out_makes_what_is_left_longer_it_goes_on_until_it_fits() -> None:
+    """A picture that is alone is more tokens, for some models, than one of several."""
+    sizes = [951, 868, 740, 574, 704, 633, 476, 33]
+    request = talk(*"abcdefghijklmno")
+    cut = shortened(request, lambda one: sizes[8 - (len(one.messages) + 1) // 2], 590)
+    assert sizes[8 - (len(cut.messages) + 1) // 2] <= 590
