@@ -85,3 +85,13 @@ def test_in_bulk_the_numbers_are_the_same(scaling: Any) -> None:
         with in_bulk():
             ours = rope(x, offset)
         assert np.abs(np.array(ours - rope(x, offset))).max() < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [mx.float32, mx.bfloat16, mx.float16])
+def test_in_bulk_the_type_stays(dtype: mx.Dtype) -> None:
+    rope = RotaryEmbedding(fill({"hidden_size": 64, "num_attention_heads": 4}))
+    x = mx.random.normal((1, 4, 5, 16)).astype(dtype)
+    with in_bulk():
+        turned = rope(x, offset=3)
+    assert turned.dtype == dtype
+    assert mx.allclose(turned.astype(mx.float32), rope(x, offset=3).astype(mx.float32), atol=0.05)
