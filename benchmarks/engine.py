@@ -216,6 +216,7 @@ def _only_ours(bench: Bench, number: int) -> None:
     bench.ask(PARTS, "first", number, lambda: {"picture": bench.picture()})
     bench.ask(PARTS, "follow", number, dict)
     bench.ask(PARTS, "step", number, dict)
+    bench.ask(PARTS, "packed", number, lambda: {"bits": 4})
 
 
 def _peers(number: int) -> Sequence[Peer]:

@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -19,6 +20,7 @@ from mlx import nn
 from mlx_lm.models.cache import BatchKVCache, KVCache
 from PIL import Image
 
+from app.engine.loading import chunk_for
 from app.engine.loading import serve as serve_engine
 from app.engine.outbox import Outbox
 from app.messages import ChatRequest, Message, Sampling
@@ -37,6 +39,7 @@ class Parts:
     def __init__(self, checkpoint: str) -> None:
         mx.disable_compile()  # as the engine has it on a CPU
         mx.set_cache_limit(64 << 20)
+        self._checkpoint = checkpoint
         self._llava: Llava = model.load(checkpoint)
 
     def start(self) -> Answer:
@@ -85,6 +88,19 @@ class Parts:
             "its products alone": _ms(lambda: self._read_products(len(ids))),
         }
 
+    def packed(self, bits: int) -> Answer:
+        """Milliseconds of reading a prompt with `bits` a weight, and with float32 by turns."""
+        packed = model.load(self._checkpoint, quantize=bits)
+        before = mx.set_cache_limit(256 << 20)  # as it is served
+        embeddings = packed.network.embed(mx.zeros(work.PROMPT, mx.int32))
+        mx.eval(embeddings)
+        times: dict[str, list[float]] = {"packed": [], "plain": []}
+        for _ in range(PAIRS // 2):
+            for name, llava in (("packed", packed), ("plain", self._llava)):
+                times[name].append(_ms(partial(_read, llava, embeddings, []), 1))
+        mx.set_cache_limit(before)
+        return {name: median(taken) for name, taken in times.items()}
+
     def step(self) -> Answer:
         """(f): milliseconds of a decode step of one row, and of its products."""
         layers, head = self._text_layers()
@@ -123,11 +139,7 @@ class Parts:
         }
 
     def _prefill(self, embeddings: mx.array, cache: list[KVCache]) -> None:
-        """Read `[T, D]` behind what is in `cache`, or from the beginning."""
-        prefill = Prefill(self._llava.network, embeddings, cache or _new_cache(self._llava))
-        while prefill.logits is None:
-            prefill.step()
-        mx.eval(prefill.logits)
+        _read(self._llava, embeddings, cache)
 
     def _read_products(self, tokens: int) -> None:
         """What reading multiplies: of the last block only keys and values, but for one position."""
@@ -165,6 +177,14 @@ class _Bare:
         self._next = mx.argmax(logits, axis=-1).astype(mx.int32)
         mx.async_eval(self._next)
         given.tolist()
+
+
+def _read(llava: Llava, embeddings: mx.array, cache: list[KVCache]) -> None:
+    """Read `[T, D]` behind what is in `cache`, or from the beginning."""
+    prefill = Prefill(llava.network, embeddings, cache or _new_cache(llava), chunk=chunk_for(llava))
+    while prefill.logits is None:
+        prefill.step()
+    mx.eval(prefill.logits)
 
 
 def _new_cache(llava: Llava) -> list[KVCache]:

@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--start",
         type=Path,
-        help="go on with a checkpoint: widen its tower and polish it, instead of beginning anew",
+        help="go on with a checkpoint: polish it on new pictures, instead of beginning anew",
     )
     evaluate = commands.add_parser(
         "evaluate", help="score a model on drawn scenes that training never saw"

@@ -24,7 +24,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, hf_raise_for_status
 
-from model import fitness
+from model import fitness, original_config, original_tower
 from model.amounts import size_text
 from model.errors import CheckpointError
 from model.weights import ELSEWHERE, read_json
@@ -32,10 +32,12 @@ from model.weights import ELSEWHERE, read_json
 T = TypeVar("T")
 Watch: TypeAlias = Callable[[int, int], None]
 
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
 # Only data: no program is fetched, and nothing pickled.
 FILES = (
     "*.safetensors",
-    "model.safetensors.index.json",
+    INDEX,
     "config.json",
     "generation_config.json",
     "preprocessor_config.json",
@@ -84,11 +86,17 @@ def fetch(repository: str, watch: Watch = lambda done, total: None) -> Path:
 
 
 def listed_files(entries: Sequence[RepoFile]) -> list[RemoteFile]:
-    """Those files of a repository that are fetched, the settings first."""
+    """Those files of a repository that are fetched, the settings first.
+
+    Of weights in one file and in others beside it, as a second copy, only the one is ever read.
+    """
+    whole = any(entry.path == WEIGHTS for entry in entries)
     files = [
         RemoteFile(e.path, e.size, e.lfs.sha256 if e.lfs else e.blob_id)
         for e in entries
-        if "/" not in e.path and any(fnmatch(e.path, pattern) for pattern in FILES)
+        if "/" not in e.path
+        and any(fnmatch(e.path, pattern) for pattern in FILES)
+        and not (whole and e.path.endswith(".safetensors") and e.path != WEIGHTS)
     ]
     return sorted(files, key=lambda file: (file.name != "config.json", file.size))
 
@@ -143,6 +151,8 @@ class _Transfer:
         self._refuse_without_space()
         for file in rest:
             self._fetch(file)
+            if file.name == INDEX:
+                self._refuse_without_tower(self._blob(first), self._blob(file))
 
     def publish(self) -> Path:
         """The snapshot's folder, made now that nothing of it is missing; the reference last."""
@@ -178,6 +188,16 @@ class _Transfer:
             fitness.check(read_json(config.parent, config.name) or {})
         except CheckpointError as error:
             raise CheckpointError(f"{self._repository} can't be run here: {error}") from error
+
+    def _refuse_without_tower(self, config: Path, index: Path) -> None:
+        """An original checkpoint whose frozen tower is elsewhere would come, large, for nothing."""
+        written = read_json(config.parent, config.name) or {}
+        names = (read_json(index.parent, index.name) or {}).get("weight_map") or {}
+        if original_config.recognises(written) and not any("vision_tower" in n for n in names):
+            try:
+                original_tower.complete(written, config.parent, {})
+            except CheckpointError as error:
+                raise CheckpointError(f"{self._repository} can't be run here: {error}") from error
 
     def _refuse_without_space(self) -> None:
         missing = self._total - self._here()

@@ -148,11 +148,11 @@ def _reading(folder: Path) -> Callable[[], Progress]:
     before = mx.get_active_memory()
     stored = stored_tensors(folder).values()
     total = sum(path.stat().st_size for path in {tensor.path for tensor in stored})
-    # On a CPU they become float32; elsewhere they stay as they are, two bytes mostly.
-    expected = max(1, sum(math.prod(t.shape) for t in stored) * (4 if on_cpu() else 2))
+    # Elsewhere they stay as they are; on a CPU they become float32, and packed words have 4 bytes.
+    expected = 4 * sum(math.prod(t.shape) for t in stored) if on_cpu() else total
 
     def progress() -> Progress:
-        share = min(1.0, max(0, mx.get_active_memory() - before) / expected)
+        share = min(1.0, max(0, mx.get_active_memory() - before) / max(1, expected))
         return Progress("loading", int(share * total), total)
 
     return progress

@@ -1,5 +1,6 @@
 """Downloads from a stand-in hub over HTTP: pauses, broken transfers, refusals, full disks."""
 
+import errno
 import os
 import shutil
 import signal
@@ -182,6 +183,60 @@ def test_a_model_that_cant_be_run_is_refused_before_its_weights(
     with pytest.raises(CheckpointError, match=said):
         pull(TINY)
     assert hub.fetched() == ["config.json"]
+
+
+def test_an_original_checkpoint_without_its_tower_is_refused_before_its_weights(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = {"mm_vision_tower": "them/eyes"}
+    served = hub.repository("them/frozen")
+    write_checkpoint(served, layout="llava", shards=2, frozen=True, original=original)
+    with pytest.raises(CheckpointError, match="comes without its vision tower, them/eyes"):
+        pull("them/frozen")
+    assert LARGE not in hub.fetched()
+    whole = hub.repository("them/whole")
+    write_checkpoint(whole, layout="llava", shards=2)
+    assert pull("them/whole").is_dir()
+
+
+def test_a_second_copy_of_the_weights_is_not_fetched(hub: HubServer) -> None:
+    served = write_checkpoint(hub.repository("them/twice"))
+    shutil.copy(served / "model.safetensors", served / "consolidated.safetensors")
+    names = {path.name for path in pull("them/twice").iterdir()}
+    assert "model.safetensors" in names
+    assert "consolidated.safetensors" not in names
+
+
+@pytest.mark.parametrize("wrong", ["", "pocket", "a/../b", "them/ti\nny", "/no/where"])
+def test_what_is_no_name_of_a_repository_is_said_to_be_none(hub: HubServer, wrong: str) -> None:
+    with pytest.raises(CheckpointError, match="no name of a Hugging Face repository"):
+        pull(wrong)
+    assert hub.asked == []
+
+
+def test_a_disk_that_fills_up_midway_keeps_what_has_arrived(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, left = download._Transfer._stream, [40_000]
+
+    def full(transfer: Any, file: Any, part: Path, tell: Any) -> None:
+        def told() -> None:
+            tell()
+            if blobs_size() > left[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        sync(transfer, file, part, told)
+
+    def blobs_size() -> int:
+        return sum(path.stat().st_size for path in blobs().iterdir())
+
+    monkeypatch.setattr(download._Transfer, "_stream", full)
+    with pytest.raises(CheckpointError, match=r"the disk is full\. What has arrived is kept"):
+        pull(TINY)
+    assert blobs_size() > left[0]
+    left[0] = 10**9
+    assert cached(TINY) is None
+    assert pull(TINY) == cached(TINY)
 
 
 def test_pickled_weights_alone_are_refused(hub: HubServer) -> None:

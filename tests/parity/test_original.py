@@ -11,6 +11,7 @@ import model
 from tests.checkpoints import write_checkpoint
 from tests.parity.original import VIP, OriginalReference
 from tests.parity.test_families import (
+    SEEDS,
     Case,
     clips,
     compare,
@@ -21,7 +22,6 @@ from tests.parity.test_families import (
     text,
 )
 
-SEEDS = range(6)
 CLASSES = {
     "llama": "LlavaLlamaForCausalLM",
     "mistral": "LlavaMistralForCausalLM",
@@ -138,20 +138,24 @@ def opaque(random: Random, count: int) -> Any:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("family", LAYOUTS)
 def test_logits_and_greedy_tokens_equal_the_original_s(
-    family: str, seed: int, tmp_path: Path
+    family: str, seed: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     random = Random(f"{family} {seed}")
     folder = write_checkpoint(tmp_path, **LAYOUTS[family](random))
-    compare(model.load(folder), OriginalReference(folder), prompts(random, opaque))
+    largest = compare(model.load(folder), OriginalReference(folder), prompts(random, opaque))
+    record_property("difference", float(largest))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_video_clips_equal_the_original_s(seed: int, tmp_path: Path) -> None:
+def test_video_clips_equal_the_original_s(
+    seed: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     random = Random(f"clips {seed}")
     made = onevision(random)
     made["original"] |= random.choice([{}, {"mm_spatial_pool_mode": "bilinear"}])
     folder = write_checkpoint(tmp_path, **made)
-    compare(model.load(folder), OriginalReference(folder), clips(random, opaque))
+    largest = compare(model.load(folder), OriginalReference(folder), clips(random, opaque))
+    record_property("difference", float(largest))
 
 
 def test_small_pictures_take_the_original_s_canvas_where_several_fit(tmp_path: Path) -> None:

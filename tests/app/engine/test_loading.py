@@ -1,5 +1,6 @@
 """Getting a model ready: its caches' bounds, MLX's settings, and what can't be loaded."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,26 @@ def test_the_progress_of_loading_goes_from_nothing_to_all(checkpoint: Path) -> N
     loaded = loading.load(str(checkpoint), watch)
     assert before == [Progress("loading", 0, size)]
     assert 0.5 * size < seen[0]().done <= seen[0]().total == size
+    del loaded
+
+
+def test_the_progress_moves_while_a_large_model_is_loaded(tmp_path: Path) -> None:
+    text = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8}
+    folder = write_speaker(tmp_path, text=text, dtype="bfloat16")
+    shares: list[float] = []
+    over = threading.Event()
+
+    def look(progress: Callable[[], Progress]) -> None:
+        while not over.wait(0.0005):
+            shares.append(progress().share)
+
+    def watch(progress: Callable[[], Progress]) -> None:
+        threading.Thread(target=look, args=[progress], daemon=True).start()
+
+    loaded = loading.load(str(folder), watch)
+    over.set()
+    assert len({round(share, 1) for share in shares if share < 0.95}) > 3
+    assert max(shares) > 0.95
     del loaded
 
 
