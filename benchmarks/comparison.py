@@ -80,10 +80,16 @@ def _speeds(measured: Measured) -> list[Case]:
         ("(g) 8 with pictures / best of llama.cpp f32, transformers", pictures, Bar(">=", 1.1)),
         ("(h) copied text, prompt lookup / without", _ratio(copied, plain), Bar(">=", 1.5)),
         ("(j) engine's own share of a step, 8 chats", _share(engine, bare), Bar("<=", 0.03)),
-        (
-            "prompt of 298 tokens, 4 bits a weight / float32",
-            _ratio(runs(PARTS, "packed", "packed"), runs(PARTS, "packed", "plain")),
-            Bar("<=", 1.3),
+        *(
+            (
+                f"prompt of {tokens} tokens, 4 bits a weight / float32",
+                _ratio(
+                    runs(PARTS, "packed", f"packed {tokens}"),
+                    runs(PARTS, "packed", f"plain {tokens}"),
+                ),
+                Bar("<=", 1.3),
+            )
+            for tokens in (work.PROMPT, work.LONG_PROMPT)
         ),
     ]
 

@@ -216,7 +216,8 @@ def _only_ours(bench: Bench, number: int) -> None:
     bench.ask(PARTS, "first", number, lambda: {"picture": bench.picture()})
     bench.ask(PARTS, "follow", number, dict)
     bench.ask(PARTS, "step", number, dict)
-    bench.ask(PARTS, "packed", number, lambda: {"bits": 4})
+    lengths = [work.PROMPT, work.LONG_PROMPT]
+    bench.ask(PARTS, "packed", number, lambda: {"bits": 4, "lengths": lengths})
 
 
 def _peers(number: int) -> Sequence[Peer]:

@@ -88,18 +88,21 @@ class Parts:
             "its products alone": _ms(lambda: self._read_products(len(ids))),
         }
 
-    def packed(self, bits: int) -> Answer:
-        """Milliseconds of reading a prompt with `bits` a weight, and with float32 by turns."""
+    def packed(self, bits: int, lengths: Sequence[int]) -> Answer:
+        """Milliseconds of reading prompts with `bits` a weight, and with float32 by turns."""
         packed = model.load(self._checkpoint, quantize=bits)
         before = mx.set_cache_limit(256 << 20)  # as it is served
-        embeddings = packed.network.embed(mx.zeros(work.PROMPT, mx.int32))
-        mx.eval(embeddings)
-        times: dict[str, list[float]] = {"packed": [], "plain": []}
-        for _ in range(PAIRS // 2):
-            for name, llava in (("packed", packed), ("plain", self._llava)):
-                times[name].append(_ms(partial(_read, llava, embeddings, []), 1))
+        told: Answer = {}
+        for tokens in lengths:
+            embeddings = packed.network.embed(mx.zeros(tokens, mx.int32))
+            mx.eval(embeddings)
+            times: dict[str, list[float]] = {"packed": [], "plain": []}
+            for _ in range(PAIRS // 2):
+                for name, llava in (("packed", packed), ("plain", self._llava)):
+                    times[name].append(_ms(partial(_read, llava, embeddings, []), 1))
+            told |= {f"{name} {tokens}": median(taken) for name, taken in times.items()}
         mx.set_cache_limit(before)
-        return {name: median(taken) for name, taken in times.items()}
+        return told
 
     def step(self) -> Answer:
         """(f): milliseconds of a decode step of one row, and of its products."""

@@ -14,6 +14,7 @@ IMAGE: Final = "<image>"
 END: Final = "</s>"
 
 PROMPT: Final = 298  # tokens of a first question with its picture
+LONG_PROMPT: Final = 640  # and of LLaVA-1.5's own, whose picture alone has 576
 TEXT_PROMPT: Final = 43  # and without
 BEGINNING: Final = 2  # tokens of an answer of which only the first is waited for
 ANSWER: Final = 16  # tokens of an answer in a conversation

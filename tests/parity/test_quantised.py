@@ -28,16 +28,19 @@ def unpacked(folder: Path, out: Path) -> Path:
     config = json.loads((out / "config.json").read_text())
     how = config.pop("quantization")
     config.pop("quantization_config")
+    config["vision_config"]["vision_use_head"] = False  # no LLaVA reads SigLIP's: it isn't kept
     (out / "config.json").write_text(json.dumps(config))
     loaded: Any = mx.load(str(out / "model.safetensors"))
     plain = {name: one for name, one in loaded.items() if not name.endswith(("scales", "biases"))}
     for name in [name.removesuffix(".scales") for name in loaded if name.endswith(".scales")]:
-        packed = [loaded[f"{name}.{part}"] for part in ("weight", "scales", "biases")]
+        weight, scales, biases = (loaded[f"{name}.{x}"] for x in ("weight", "scales", "biases"))
         own = how.get(name, how)
-        plain[f"{name}.weight"] = mx.dequantize(
-            *packed, group_size=own["group_size"], bits=own["bits"]
-        )
-    mx.save_safetensors(str(out / "model.safetensors"), plain, {"format": "pt"})
+        size, bits = own["group_size"], own["bits"]
+        plain[f"{name}.weight"] = mx.dequantize(weight, scales, biases, size, bits)
+    for name, array in plain.items():  # MLX keeps a convolution's channels last
+        plain[name] = array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
+    arrays = {name: mx.contiguous(array) for name, array in plain.items()}
+    mx.save_safetensors(str(out / "model.safetensors"), arrays, {"format": "pt"})
     return out
 
 
