@@ -82,7 +82,7 @@ def _speeds(measured: Measured) -> list[Case]:
         ("(j) engine's own share of a step, 8 chats", _share(engine, bare), Bar("<=", 0.03)),
         *(
             (
-                f"prompt of {tokens} tokens, 4 bits a weight / float32",
+                f"(k) prompt of {tokens} tokens, 4 bits a weight / float32",
                 _ratio(
                     runs(PARTS, "packed", f"packed {tokens}"),
                     runs(PARTS, "packed", f"plain {tokens}"),

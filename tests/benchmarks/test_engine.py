@@ -76,7 +76,7 @@ def test_our_engine_and_the_bare_model_are_measured_and_written_down(
     measured = engine.measure(folder, None, rounds=1, minutes=1)
     assert measured.missing.keys() == {peer.name for peer in PEERS}
     cases = [figure.name[:3] for figure in comparison.figures(measured)]
-    assert set(cases) == {"(b)", "(c)", "(d)", "(e)", "(f)", "(g)", "(h)", "(j)"}
+    assert set(cases) == {"(b)", "(c)", "(d)", "(e)", "(f)", "(g)", "(h)", "(j)", "(k)"}
     document = report.markdown(measured)
     assert OURS in document
     assert BARE in document

@@ -186,16 +186,16 @@ def test_a_model_that_cant_be_run_is_refused_before_its_weights(
 
 
 def test_an_original_checkpoint_without_its_tower_is_refused_before_its_weights(
-    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+    hub: HubServer,
 ) -> None:
-    original = {"mm_vision_tower": "them/eyes"}
-    served = hub.repository("them/frozen")
-    write_checkpoint(served, layout="llava", shards=2, frozen=True, original=original)
-    with pytest.raises(CheckpointError, match="comes without its vision tower, them/eyes"):
+    tower = {"mm_vision_tower": "openai/clip-vit-large-patch14"}
+    for name, frozen in (("them/frozen", True), ("them/whole", False)):
+        served = hub.repository(name)
+        (served / "openai").mkdir()
+        write_checkpoint(served, layout="llava", shards=2, frozen=frozen, original=tower)
+    with pytest.raises(CheckpointError, match=r"comes without its vision tower, openai/clip"):
         pull("them/frozen")
     assert LARGE not in hub.fetched()
-    whole = hub.repository("them/whole")
-    write_checkpoint(whole, layout="llava", shards=2)
     assert pull("them/whole").is_dir()
 
 
