@@ -4,9 +4,12 @@ Knows nothing of where messages and pictures are kept.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from app.messages import ChatRequest, Message, Picture, Role, Sampling
 from app.store.records import ChatMessage, ChatSettings, StoredPicture
+
+WORDLESS = "What do you see?"
 
 
 def chat_request(
@@ -31,12 +34,19 @@ def chat_request(
         if turns and turns[-1].role == role:
             turn = _joined(turns.pop(), turn)
         turns.append(turn)
-    return ChatRequest(tuple(turns), sampling(settings), owner=owner, shorten=True)
+    asked = tuple(_with_words(turn) for turn in turns)
+    return ChatRequest(asked, sampling(settings), owner=owner, shorten=True)
 
 
 def sampling(settings: ChatSettings) -> Sampling:
     """Raises InvalidRequest for values out of their range."""
     return Sampling(settings.temperature, settings.top_p, settings.max_tokens)
+
+
+def _with_words(turn: Message) -> Message:
+    """A picture that is sent without a word is a question all the same: no model learnt that."""
+    wordless = turn.role == "user" and turn.pictures and not turn.text.strip()
+    return replace(turn, text=WORDLESS) if wordless else turn
 
 
 def _joined(first: Message, then: Message) -> Message:

@@ -358,6 +358,47 @@ AND_IT = (
 )
 SURE = (
     "Are you sure?",
-    "(Really|Sure|Is that right|Is that correct|Are you certain)?",
+    "(Really|Sure|Is that right|Is that correct|Are you certain|Is it)?",
     "Is that true?",
+    "(Are you sure|Are you certain) (about that|of that)?",
+    "(I don't think so|I don't believe that|Look again|Check again|That's wrong|Wrong|No way)(!|.||)",
+    "(How|Why) (do you know|is that|do you think so)?",
+    "Why?",
+)
+OK = (
+    "(ok|okay|Ok|OK|Okay|yes|Yes|no|No|hm|Hmm|lol|haha|wow|Wow|I see|Aha|alright|go on|Go on|more|More|again|next|and|so)(!|.||)",
+)
+COUNT_NOT = (
+    "How many (shapes|things|objects|figures) are not {property}?",
+    "How many (shapes|things|objects) (aren't|are other than|have another color than) {property}?",
+    "Count the (shapes|things|objects) that are not {property}.",
+)
+IS_AT = (
+    "Is {it} {place}( side||)?",
+    "Is {it} {place} of the (picture|image|drawing)?",
+    "(Does|Do) {it} (lie|sit|stand) {place}?",
+    "Can {it} be found {place}?",
+    "Is {it} in the {side} half?",
+)
+IS_BIGGER = (
+    "Is {a} {extreme} than {b}?",
+    "(Does {a} look|Would you say that {a} is) {extreme} than {b}?",
+    "Is {a} the {extreme} one of {a} and {b}?",
+)
+SAME_COLOR = (
+    "Are (all|all the|all of the) (shapes|things|objects|figures) (the same color|of the same color|of one color|equally colored)?",
+    "(Do|Have) (all|all the|they all) (shapes |things ||)(have |)(the same|one) color?",
+    "Is everything (the same color|of one color|in one color)?",
+)
+AND_IN = (
+    "And {in_it}?",
+    "(What|How) about {it}?",
+    "And {it}?",
+    "And what about {it}?",
+)
+AND_NEW = (
+    "And (now|here|this one|in this one|in this picture)?",
+    "(What|How) about (this one|this picture|this|now)?",
+    "(Now|Here|And this)?",
+    "(The same|Same question) (for this one|again|here|for this picture).",
 )

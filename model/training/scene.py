@@ -55,11 +55,14 @@ def clearly_placed(thing: Thing, margin: float = 0.035) -> bool:
 
 def sample_scene(rng: Random, *, counts: Sequence[float] = (0.2, 0.27, 0.27, 0.26)) -> Scene:
     """A random scene: things inside the canvas, apart from each other, of many sizes."""
-    aspect = 1.0 if rng.random() < 0.45 else 2.0 ** rng.uniform(-0.85, 0.85)
+    # As it is cut for a page, a screen, a phone; now and then a strip.
+    aspect = 1.0 if rng.random() < 0.4 else 2.0 ** rng.uniform(-0.85, 0.85)
+    if rng.random() < 0.08:
+        aspect = 2.0 ** rng.uniform(-1.8, 1.8)
     wanted = rng.choices((1, 2, 3, 4), weights=counts)[0]
     things: list[Thing] = []
     kinds = _sample_kinds(rng, wanted)
-    largest = (0.62, 0.5, 0.44, 0.4)[wanted - 1]
+    largest = (0.95, 0.5, 0.44, 0.4)[wanted - 1]
     while len(things) < wanted:
         thing = _sample_thing(rng, kinds[len(things)], aspect, largest)
         if all(_apart(thing, other, aspect) for other in things):
@@ -82,7 +85,9 @@ def _sample_kinds(rng: Random, wanted: int) -> list[tuple[str, str]]:
 
 
 def _sample_thing(rng: Random, kind: tuple[str, str], aspect: float, largest: float) -> Thing:
-    size = min(0.11 + rng.betavariate(1.6, 2.2) * 0.6, largest)
+    size = min(0.09 + rng.betavariate(1.4, 2.2) * 0.7, largest)
+    if largest > 0.9 and rng.random() < 0.15:
+        size = rng.uniform(0.6, largest)
     half_x, half_y = _half_extent(size, aspect)
     x = rng.uniform(half_x, 1 - half_x)
     y = rng.uniform(half_y, 1 - half_y)

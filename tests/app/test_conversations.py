@@ -106,6 +106,17 @@ async def test_all_pictures_of_the_path_stay_in_the_context(chats, engine):
     assert [p.digest for p in (await chats.open(ME, chat)).messages[2].pictures] == [blue, red]
 
 
+async def test_a_picture_without_a_word_is_asked_about_and_shown_as_it_was_sent(chats, engine):
+    chat = await chats.create(ME)
+    red, blue = [(await chats.add_picture(ME, png(c))).digest for c in ("red", "blue")]
+    await say(chats, chat, " ", [red])
+    assert [m.text for m in engine.requests[-1].messages] == ["What do you see?"]
+    await say(chats, chat, "and this?", [blue])
+    texts = [m.text for m in engine.requests[-1].messages]
+    assert (texts[0], texts[2]) == ("What do you see?", "and this?")
+    assert (await chats.open(ME, chat)).messages[0].text.strip() == ""
+
+
 async def test_a_clip_is_kept_with_its_frames(chats, engine):
     from tests.app.films import film
 

@@ -51,6 +51,16 @@ def count_kind(memory: Memory, scene: Scene) -> Said:
     return memory.ask(P.COUNT, what=f"{prefix}{noun}"), answer
 
 
+def count_not(memory: Memory, scene: Scene) -> Said:
+    """ "How many shapes are not red?" """
+    model = memory.rng.choice(scene.things)
+    color = model.color if memory.rng.random() < 0.75 else memory.rng.choice(COLORS)
+    rest = [t for t in scene.things if t.color != color]
+    memory.counted, memory.it = rest, rest[0] if len(rest) == 1 else None
+    answer = there_are(len(rest), "such shape", "such shapes")
+    return memory.ask(P.COUNT_NOT, property=color), answer
+
+
 def count_colors(memory: Memory, scene: Scene) -> Said:
     colors = len({t.color for t in scene.things})
     asked = memory.rng.choice(

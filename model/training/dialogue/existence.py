@@ -16,6 +16,8 @@ def exists(memory: Memory, scene: Scene) -> Said:
             shape = memory.rng.choice(SHAPES)
         if form == "color" or memory.rng.random() < 0.5:
             color = memory.rng.choice(COLORS)
+    elif form == "both" and memory.rng.random() < 0.6:
+        shape, color = _crossed(memory, scene) or (shape, color)
     fits = [
         t
         for t in scene.things
@@ -52,3 +54,10 @@ def exists(memory: Memory, scene: Scene) -> Said:
     if len(fits) > 1:
         return question, f"Yes, there are {len(fits)} {nouns}."
     return question, f"Yes, there is {article(f'{fits[0].color} {fits[0].shape}')}."
+
+
+def _crossed(memory: Memory, scene: Scene) -> tuple[str, str] | None:
+    """The shape of one thing and the color of another, which together are none: easily mistaken."""
+    there = {(t.shape, t.color) for t in scene.things}
+    pairs = {(a.shape, b.color) for a in scene.things for b in scene.things} - there
+    return memory.rng.choice(sorted(pairs)) if pairs else None

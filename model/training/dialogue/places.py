@@ -26,6 +26,28 @@ def where_said(memory: Memory, thing: Thing, name: str) -> Said | None:
     ), f"The {thing.color} {thing.shape} is {at_place(thing.place)}."
 
 
+def is_at(memory: Memory, scene: Scene) -> Said | None:
+    """ "Is the star on the left?", half of the time it is."""
+    picked = memory.pick(scene, hide="place")
+    if picked is None or not clearly_placed(picked[0]):
+        return None
+    thing, name = picked
+    right = memory.rng.random() < 0.5
+    sides = [
+        first if (value < 0.5) == right else second
+        for first, second, value in (("left", "right", thing.x), ("top", "bottom", thing.y))
+        if abs(value - 0.5) > 0.1
+    ]
+    if not sides:
+        return None
+    side = memory.rng.choice(sides)
+    place = f"{'on' if side in ('left', 'right') else 'at'} the {side}"
+    memory.it = thing
+    said = f"the {thing.color} {thing.shape} is {at_place(thing.place)}."
+    question = memory.ask(P.IS_AT, it=name, place=place, side=side)
+    return question, f"{'Yes' if right else 'No'}, {said}"
+
+
 def what_at(memory: Memory, scene: Scene) -> Said | None:
     """One of the nine places, or a half when everything is clearly on one side."""
     if not all(clearly_placed(t) for t in scene.things):

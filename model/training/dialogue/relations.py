@@ -112,6 +112,25 @@ def which_further(memory: Memory, scene: Scene) -> Said | None:
     ), f"The {winner.color} {winner.shape} is {word}."
 
 
+def is_bigger(memory: Memory, scene: Scene) -> Said | None:
+    """ "Is the star bigger than the heart?", of things that clearly differ."""
+    two = _two(memory, scene)
+    if two is None:
+        return None
+    a, name_a, b, name_b = two
+    if max(a.size, b.size) < 1.3 * min(a.size, b.size):
+        return None
+    asked, truth = (
+        memory.rng.choice(("bigger", "smaller")),
+        "bigger" if a.size > b.size else "smaller",
+    )
+    spoken = memory.rng.choice((asked, {"bigger": "larger", "smaller": "smaller"}[asked]))
+    memory.it = a
+    question = memory.ask(P.IS_BIGGER, a=name_a, b=name_b, extreme=spoken)
+    verdict = "Yes" if asked == truth else "No"
+    return question, f"{verdict}, the {a.color} {a.shape} is {truth} than the {b.color} {b.shape}."
+
+
 def _compared(memory: Memory, scene: Scene) -> tuple[Thing, str, Thing, str, str, float] | None:
     """Two named things, a relation, and how far the first is from the second in its direction."""
     two = _two(memory, scene)

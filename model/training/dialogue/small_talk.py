@@ -10,6 +10,8 @@ NO_PICTURE = "Please add a picture first, then I can answer."
 HELLO = "Hello! Ask me about a picture of drawn shapes."
 THANKS = "You are welcome!"
 BYE = "Goodbye!"
+SURE = "That is what I see, as far as I can tell."
+OK = "Ask me more about the picture."
 WHO = "I am a tiny LLaVA, a model for drawn shapes."
 CAN = (
     "I can describe, count and find drawn shapes in a picture, and name their colors. "
@@ -28,6 +30,8 @@ SMALL_TALK: dict[str, tuple[tuple[str, ...], str]] = {
     "hello": (P.HELLO, HELLO),
     "thanks": (P.THANKS, THANKS),
     "bye": (P.BYE, BYE),
+    "sure": (P.SURE, SURE),
+    "ok": (P.OK, OK),
     "who": (P.WHO, WHO),
     "can": (P.CAN, CAN),
     "cannot": (P.CANNOT, CANNOT),

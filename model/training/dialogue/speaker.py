@@ -15,6 +15,8 @@ from model.training.dialogue.typed import about, as_typed
 from model.training.scene import COLORS, SHAPES, Scene, Thing
 
 FOLLOW_UPS = frozenset({"and_it", "count_them"})
+# What can be asked of another picture without being said again: "And in the first one?"
+REPEATED = ("describe", "count", "colors", "count_colors", "background")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Speaker:
     weights: dict[str, float]
     scenes: list[Scene] = field(default_factory=list)
     memory: Memory = field(init=False)
+    asked: str = field(default="", init=False)  # the kind of the last question
 
     def __post_init__(self) -> None:
         self.memory = Memory(self.rng)
@@ -44,13 +47,31 @@ class Speaker:
         if new:
             self.scenes += new
             self.memory = Memory(self.rng)
+        again = self._again(bool(new))
+        if again is not None:
+            return Turn(as_typed(again[0], self.rng), again[1], self.asked, tuple(new))
         names = list(self.weights)
         while True:
             kind = self.rng.choices(names, weights=[self.weights[n] for n in names])[0]
             said = self._say(kind)
             if said is not None:
                 question, answer = said
+                self.asked = kind
                 return Turn(as_typed(question, self.rng), answer, kind, tuple(new))
+
+    def _again(self, new: bool) -> Said | None:
+        """Sometimes the last question once more, of another picture or of the new one."""
+        if self.asked not in REPEATED or len(self.scenes) < 2 or self.rng.random() > 0.2:
+            return None
+        which, scene = ("", self.scenes[-1]) if new else self._which()
+        if not new and not which:
+            return None
+        said = KINDS[self.asked](Memory(self.rng), scene)
+        if said is None:
+            return None
+        patterns = P.AND_NEW if new else P.AND_IN
+        slots = {"it": which, "in_it": f"in {which}"}
+        return P.expand(self.rng.choice(patterns), self.rng, **slots), said[1]
 
     def _say(self, kind: str) -> Said | None:
         if kind in SMALL_TALK:
@@ -110,12 +131,12 @@ _HIDDEN: dict[Callable[[Memory, Thing, str], Said | None], str] = {
     places.where_said: "place",
 }
 KINDS: dict[str, Callable[[Memory, Scene], Said | None]] = {
-    "describe": whole.describe, "detail": whole.detail, "colors": whole.colors, "extreme": whole.extreme, "background": whole.background,
-    "count": counts.count, "count_kind": counts.count_kind, "count_colors": counts.count_colors, "count_them": counts.count_them, "is_count": counts.is_count,
+    "describe": whole.describe, "detail": whole.detail, "colors": whole.colors, "extreme": whole.extreme, "same": whole.same, "background": whole.background,
+    "count": counts.count, "count_kind": counts.count_kind, "count_colors": counts.count_colors, "count_them": counts.count_them, "count_not": counts.count_not, "is_count": counts.is_count,
     "color_of": properties.color_of, "shape_of": properties.shape_of, "which_is": properties.which_is, "is_color": properties.is_color, "is_shape": properties.is_shape,
     "exists": existence.exists,
-    "where": places.where, "what_at": places.what_at, "anything_at": places.anything_at,
-    "relation": relations.relation, "anything_related": relations.anything_related, "is_relation": relations.is_relation, "relative": relations.relative, "which_further": relations.which_further,
+    "where": places.where, "is_at": places.is_at, "what_at": places.what_at, "anything_at": places.anything_at,
+    "relation": relations.relation, "anything_related": relations.anything_related, "is_relation": relations.is_relation, "is_bigger": relations.is_bigger, "relative": relations.relative, "which_further": relations.which_further,
     "and_it": _and_it,
 }  # fmt: skip
 _IMAGINED = tuple(

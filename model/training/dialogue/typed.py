@@ -36,19 +36,19 @@ def as_typed(question: str, rng: Random) -> str:
         text = text.lower()
     elif rng.random() < 0.02:
         text = text.upper()
-    if rng.random() < 0.03:
+    if rng.random() < 0.05:
         text = _slip(text, rng)
     return text
 
 
 def _slip(text: str, rng: Random) -> str:
-    """One mistyped letter inside a word."""
+    """One mistyped letter inside a word: left out, doubled, or in its neighbour's place."""
     place = rng.randrange(len(text))
     if not text[place].isalpha():
         return text
-    return rng.choice(
-        (text[:place] + text[place + 1 :], text[:place] + text[place] * 2 + text[place + 1 :])
-    )
+    left, letter, right = text[:place], text[place], text[place + 1 :]
+    turned = right[:1] + letter + right[1:] if right[:1].isalpha() else letter + right
+    return left + rng.choice((right, letter * 2 + right, turned))
 
 
 def about(question: str, which: str, rng: Random) -> str:

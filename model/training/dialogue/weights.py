@@ -5,6 +5,7 @@ WEIGHTS: dict[str, float] = {
     "color_of": 9, "shape_of": 7, "which_is": 5, "exists": 9, "is_color": 5, "is_shape": 3, "is_count": 3,
     "where": 8, "what_at": 7, "anything_at": 2, "relation": 10, "anything_related": 2, "is_relation": 6, "relative": 2,
     "which_further": 3, "colors": 5, "extreme": 2, "background": 1, "and_it": 3,
+    "count_not": 1.5, "is_at": 3, "is_bigger": 2, "same": 1.5, "sure": 0.8, "ok": 0.6,
     "hello": 0.6, "thanks": 0.8, "bye": 0.4, "who": 0.9, "can": 0.9, "cannot": 0.5, "load": 0.4, "beyond": 5,
 }  # fmt: skip
 # Once it sees, practice goes to what it finds hard: searching, comparing places.

@@ -27,6 +27,16 @@ def colors(memory: Memory, scene: Scene) -> Said:
     return memory.ask(P.COLORS), answer
 
 
+def same(memory: Memory, scene: Scene) -> Said | None:
+    """ "Are all shapes the same color?" """
+    if len(scene.things) < 2:
+        return None
+    colors = list(dict.fromkeys(t.color for t in in_order(scene.things)))
+    if len(colors) == 1:
+        return memory.ask(P.SAME_COLOR), f"Yes, the color is {colors[0]}."
+    return memory.ask(P.SAME_COLOR), f"No, the colors are {join(colors)}."
+
+
 def extreme(memory: Memory, scene: Scene) -> Said | None:
     if len(scene.things) < 2:
         return None

@@ -1,6 +1,9 @@
 """What is said of two things holds."""
 
-from tests.model.training.dialogue.asking import turns
+from dataclasses import replace
+
+from model.training.scene import Scene
+from tests.model.training.dialogue.asking import BLUE, RED, turns
 
 
 def test_relations_hold():
@@ -17,3 +20,12 @@ def test_whether_anything_is_there_is_answered_with_what_it_is():
         if turn.answer.startswith("Yes"):
             star = turn.answer.startswith("Yes, a red star")
             assert ("left of" in turn.answer or "above" in turn.answer) == star
+
+
+def test_the_bigger_of_two_is_told():
+    scene = Scene((replace(RED, size=0.4), BLUE))
+    for turn in turns("is_bigger", scene):
+        star = "red star is" in turn.answer
+        assert ("is bigger than" if star else "is smaller than") in turn.answer
+        if "small" in turn.question.lower():
+            assert turn.answer.startswith("No" if star else "Yes")

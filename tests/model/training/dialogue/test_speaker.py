@@ -12,7 +12,7 @@ from tests.model.training.dialogue.asking import BLUE, RED, turns
 
 
 @pytest.mark.parametrize(
-    "kind", [k for k in WEIGHTS if k not in ("and_it", "count_them", "extreme")]
+    "kind", [k for k in WEIGHTS if k not in ("and_it", "count_them", "extreme", "is_bigger")]
 )
 def test_every_kind_can_be_asked(kind):
     assert all(turn.question and turn.answer and turn.kind == kind for turn in turns(kind, count=5))
@@ -23,7 +23,8 @@ def test_without_a_picture_it_asks_for_one():
     visual = {
         k: w
         for k, w in WEIGHTS.items()
-        if k not in ("hello", "thanks", "bye", "who", "can", "cannot", "load", "beyond")
+        if k
+        not in ("hello", "thanks", "bye", "who", "can", "cannot", "load", "beyond", "sure", "ok")
     }
     for _ in range(100):
         assert Speaker(rng, visual).turn().answer == NO_PICTURE
@@ -44,3 +45,19 @@ def test_of_two_pictures_the_named_one_is_answered_about():
         named += wants_first
         assert ("red star" in turn.answer) == wants_first, turn
     assert named > 30
+
+
+def test_the_last_question_is_repeated_of_another_picture():
+    one, two = Scene((RED,)), Scene((RED, BLUE))
+    repeated = 0
+    for seed in range(300):
+        speaker = Speaker(Random(seed), {"count": 1.0})
+        speaker.turn([one])
+        turn = speaker.turn([two])
+        later = speaker.turn()
+        short = [t for t in (turn, later) if "how" not in t.question.lower()[:12]]
+        repeated += sum(len(t.question.split()) < 6 for t in short)
+        assert "2" in turn.answer
+        first = any(w in later.question.lower() for w in ("first", "previous", "earlier", "old ", "other", " 1"))
+        assert ("1" in later.answer) == first, later
+    assert repeated > 30
