@@ -356,18 +356,6 @@ AND_IT = (
     "And for {it}?",
     "Now {it}?",
 )
-SURE = (
-    "Are you sure?",
-    "(Really|Sure|Is that right|Is that correct|Are you certain|Is it)?",
-    "Is that true?",
-    "(Are you sure|Are you certain) (about that|of that)?",
-    "(I don't think so|I don't believe that|Look again|Check again|That's wrong|Wrong|No way)(!|.||)",
-    "(How|Why) (do you know|is that|do you think so)?",
-    "Why?",
-)
-OK = (
-    "(ok|okay|Ok|OK|Okay|yes|Yes|no|No|hm|Hmm|lol|haha|wow|Wow|I see|Aha|alright|go on|Go on|more|More|again|next|and|so)(!|.||)",
-)
 COUNT_NOT = (
     "How many (shapes|things|objects|figures) are not {property}?",
     "How many (shapes|things|objects) (aren't|are other than|have another color than) {property}?",

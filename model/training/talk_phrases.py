@@ -25,6 +25,18 @@ THANKS = (
 BYE = (
     "(Bye|Goodbye|See you|Good night|See you later|Bye bye|That is all|Farewell|So long|Ciao|See ya|Bye for now|I have to go|Take care|Until next time|Good bye|Cya|See you soon|Have a nice day)(!|.||)",
 )
+SURE = (
+    "Are you sure?",
+    "(Really|Sure|Is that right|Is that correct|Are you certain|Is it)?",
+    "Is that true?",
+    "(Are you sure|Are you certain) (about that|of that)?",
+    "(I don't think so|I don't believe that|Look again|Check again|That's wrong|Wrong|No way)(!|.||)",
+    "(How|Why) (do you know|is that|do you think so)?",
+    "Why?",
+)
+OK = (
+    "(ok|okay|Ok|OK|Okay|yes|Yes|no|No|hm|Hmm|lol|haha|wow|Wow|I see|Aha|alright|go on|Go on|more|More|again|next|and|so)(!|.||)",
+)
 WHO = (
     "(Who|What) are you(| exactly| really)?",
     "What (is|'s) your name?",

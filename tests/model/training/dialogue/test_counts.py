@@ -19,4 +19,6 @@ def test_what_is_not_of_a_color_is_counted():
     for turn in turns("count_not"):
         there = any(color in turn.question.lower() for color in ("red", "blue"))
         slip = not any(color in turn.question.lower() for color in COLORS)
-        assert slip or turn.answer == ("There is 1 such shape." if there else "There are 2 such shapes.")
+        assert slip or turn.answer == (
+            "There is 1 such shape." if there else "There are 2 such shapes."
+        )

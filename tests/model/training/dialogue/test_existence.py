@@ -16,7 +16,7 @@ def test_the_color_of_one_and_the_shape_of_another_are_asked_for_and_denied():
     crossed = 0
     for turn in turns("exists", count=300):
         asked = turn.question.lower()
-        if ("red circ" in asked or "blue sta" in asked):
+        if "red circ" in asked or "blue sta" in asked:
             crossed += 1
             assert turn.answer.startswith("No, there is no ")
     assert crossed > 20

@@ -14,6 +14,8 @@ def test_whether_a_thing_is_on_a_side_is_answered_with_its_place():
     for turn in turns("is_at"):
         star = "red star" in turn.answer
         assert ("at the top left." if star else "at the bottom right.") in turn.answer
-        sides = [side for side in ("left", "right", "top", "bottom") if side in turn.question.lower()]
+        sides = [
+            side for side in ("left", "right", "top", "bottom") if side in turn.question.lower()
+        ]
         if sides:  # else a slip
             assert turn.answer.startswith("Yes") == (sides[0] in turn.answer)
