@@ -55,7 +55,9 @@ def test_the_last_question_is_repeated_of_another_picture():
         speaker.turn([one])
         for turn in (speaker.turn([two]), speaker.turn()):
             asked = turn.question.lower()
-            first = any(w in asked for w in ("first", "previous", "earlier", "old ", "other", " 1"))
+            first = any(
+                w in asked for w in ("first", "previous", "earlier", "old ", "the other", " 1")
+            )
             assert ("1" in turn.answer) == first, turn
             repeated += asked.startswith(("and", "what about", "how about", "now", "here"))
     assert repeated > 30
