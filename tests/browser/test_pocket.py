@@ -83,15 +83,16 @@ def test_the_page_s_own_examples_are_answered_rightly(
     expect(chat.answered(1)).to_have_text(answer)
 
 
-def test_a_video_that_it_can_not_look_at_is_said_and_nothing_is_lost(
+def test_a_video_that_it_can_not_look_at_is_refused_when_it_is_dropped(
     new_context: NewContext, pocket: Running
 ) -> None:
     from tests.app.films import film
 
     chat = Chat.open(new_context(pocket.url), pocket.url)
     chat.drop(File("film.mp4", "video/mp4", film()))
-    chat.ask("What happens?")
-    expect(chat.notice).to_contain_text("This model can't look at videos: LLaVA-OneVision can.")
-    chat.reload()
-    expect(chat.questions).to_contain_text("What happens?")
-    expect(chat.page.get_by_label("Video 1, full size")).to_be_visible()
+    expect(chat.notice).to_contain_text(
+        "film.mp4 is a video, and this model can't look at videos: LLaVA-OneVision can."
+    )
+    expect(chat.page.get_by_label("Video 1, full size")).to_have_count(0)
+    chat.ask("hello")
+    expect(chat.answers).to_contain_text("Hello!")

@@ -11,6 +11,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from app.chat_request import WORDLESS
 from app.controller import Controller
 from app.conversations import Conversations
 from app.engine.echo import EchoEngine
@@ -101,7 +102,7 @@ async def test_pictures_are_read_ahead_until_they_are_taken_away(
     assert request is not None
     assert [message.role for message in request.messages] == ["system", "user", "assistant", "user"]
     assert [one.digest for one in request.messages[-1].pictures] == [picture]
-    assert request.messages[-1].text == ""
+    assert request.messages[-1].text == WORDLESS  # which stands behind all that is read ahead
     assert nothing is None
 
 
