@@ -183,21 +183,25 @@ class _Transfer:
             for file in self._files
         )
 
-    def _refuse_unfit(self, config: Path) -> None:
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Why a checkpoint can't be run, with its name."""
         try:
-            fitness.check(read_json(config.parent, config.name) or {})
+            yield
         except CheckpointError as error:
             raise CheckpointError(f"{self._repository} can't be run here: {error}") from error
+
+    def _refuse_unfit(self, config: Path) -> None:
+        with self._refusing():
+            fitness.check(read_json(config.parent, config.name) or {})
 
     def _refuse_without_tower(self, config: Path, index: Path) -> None:
         """An original checkpoint whose frozen tower is elsewhere would come, large, for nothing."""
         written = read_json(config.parent, config.name) or {}
         names = (read_json(index.parent, index.name) or {}).get("weight_map") or {}
         if original_config.recognises(written) and not any("vision_tower" in n for n in names):
-            try:
+            with self._refusing():
                 original_tower.complete(written, config.parent, {})
-            except CheckpointError as error:
-                raise CheckpointError(f"{self._repository} can't be run here: {error}") from error
 
     def _refuse_without_space(self) -> None:
         missing = self._total - self._here()

@@ -54,7 +54,8 @@ class PromptReader:
         self._known = 0  # tokens whose keys and values are had already
         self._cache: Cache | None = None
         self._features: dict[str, mx.array] = {}  # held, whatever the cache lets go meanwhile
-        self._unseen: NDArray[np.float32] | None = None  # tiles of the picture that is looked at
+        self._looked_at = ""  # the key of a picture that was seen in part, at most
+        self._unseen: NDArray[np.float32] | None = None  # its tiles that are left
         self._seen: list[mx.array] = []  # what became of those before
         self._prefill: Prefill | None = None
 
@@ -118,8 +119,8 @@ class PromptReader:
     def _encode(self, missing: list[PromptPicture]) -> None:
         """Look at the next tiles of the first of them, and of others where it has few."""
         first, *others = missing
-        if self._unseen is None:
-            self._unseen = self._pixels(first)
+        if self._unseen is None or self._looked_at != first.key:  # another request saw it meanwhile
+            self._looked_at, self._unseen, self._seen = first.key, self._pixels(first), []
         if self._seen or len(self._unseen) > self._tiles:
             self._seen.append(self._llava.look_at(self._unseen[: self._tiles]))
             self._unseen = self._unseen[self._tiles :]

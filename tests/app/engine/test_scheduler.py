@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
 import pytest
 
 from app.engine.loading import serve
@@ -119,6 +120,26 @@ async def test_a_long_clip_is_looked_at_a_few_tiles_at_a_time(
     assert len(writer.tokens) == before + 3
     bench.run()
     await bench.check(request, sequence)
+
+
+async def test_a_picture_that_another_request_has_seen_meanwhile_is_not_mixed_with_the_next(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(Cold(write_speaker(tmp_path, **ONEVISION)))
+    one, other = clip(1, 2, 3), clip(4, 5, 6)
+    requests = [ask(("what", [one, other])), ask(("who", [one, other]))]
+    sequences = [bench.add(requests[0])]
+    bench.scheduler.step()  # a tile ahead of the second
+    sequences.append(bench.add(requests[1]))
+    bench.run()
+    for one_of_them, cold in zip(
+        sequences[0].pictures, bench.cold.visual([one, other]), strict=True
+    ):
+        seen = bench.scheduler.caches.features.get(("local", one_of_them.key))
+        assert seen is not None
+        assert mx.allclose(seen, cold, atol=1e-5)
+    for request, sequence in zip(requests, sequences, strict=True):
+        await bench.check(request, sequence)
 
 
 async def test_answers_that_are_made_together_are_each_as_if_alone(bench: Bench) -> None:
