@@ -15,7 +15,7 @@ run:
 	@exec $(PYTHON) -m app $(ARGS)
 
 test: check
-	@exec $(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadfile --max-worker-restart 1 $(ARGS)
 
 check:
 	@scripts/set-up dev

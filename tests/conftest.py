@@ -7,6 +7,8 @@ import pytest
 # Read by the libraries when they are imported, so before any test imports one.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Two test processes fill two cores; with two threads each, their products wait for each other.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 
 @pytest.fixture
