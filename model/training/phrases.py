@@ -364,9 +364,13 @@ COUNT_NOT = (
 IS_AT = (
     "Is {it} {place}( side||)?",
     "Is {it} {place} of the (picture|image|drawing)?",
-    "(Does|Do) {it} (lie|sit|stand) {place}?",
+    "Does {it} (lie|sit|stand) {place}?",
     "Can {it} be found {place}?",
-    "Is {it} in the {side} half?",
+)
+IS_AT_PLACE = (
+    "Is {it} {place}( of the picture| of the image||)?",
+    "Does {it} (lie|sit|stand) {place}?",
+    "(Can {it} be found|Do I find {it}|Do you see {it}) {place}?",
 )
 IS_BIGGER = (
     "Is {a} {extreme} than {b}?",

@@ -23,7 +23,13 @@ from model.training.dataset import PATCH, SIDE, Pictures, render
 from model.training.dialogue.weights import INSTRUCT_WEIGHTS, POLISH_WEIGHTS, WEIGHTS
 from model.training.packing import Plan
 from model.training.run import Limits
-from model.training.stages import Features, Source, train_language, train_llava
+from model.training.stages import (
+    Features,
+    Source,
+    initialise_projector,
+    train_language,
+    train_llava,
+)
 from model.weights import stored_tensors
 
 # MLX allocates anew in every step; without these glibc gives the memory back each time.
@@ -62,6 +68,7 @@ class Recipe:
     held: int = 320
     vision_steps: int = 7000
     widen_steps: int = 6000
+    phrases_steps: int = 300  # only where a trained tower goes on
     language_steps: int = 1300
     align_steps: int = 150
     instruct_steps: int = 3000
@@ -72,13 +79,14 @@ class Recipe:
     limits: Limits = field(default_factory=Limits)
 
 
-# What `--start` takes: the polish alone, on new pictures.
+# What `--start` takes: tower, projector and polish once more, on new pictures.
 AGAIN = Recipe(
-    pictures=32_000,
-    featured=32_000,
-    polish_steps=700,
-    polish_rates=(0.003, 5e-4),
-    limits=Limits(log_every=25, save_every=50),
+    pictures=40_000,
+    featured=40_000,
+    vision_steps=5000,
+    align_steps=100,
+    polish_steps=2400,
+    polish_rates=(0.004, 7e-4),
 )
 CONFIG: dict[str, Any] = {
     "architectures": ["LlavaForConditionalGeneration"],
@@ -143,6 +151,7 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
         folder, lm, source, trial, recipe.language_steps, recipe.limits
     )
     frozen = _Frozen(network, wide.featured, wide.held, folder)
+    initialise_projector(network.multi_modal_projector, frozen.features)
     trial = replace(trial, pictures=wide.held)
     source = replace(source, weights=INSTRUCT_WEIGHTS)
     for stage, steps, rates in (
@@ -155,7 +164,11 @@ def train(folder: Path, out: Path, recipe: Recipe | None = None) -> dict[str, li
 
 
 def go_on(folder: Path, out: Path, start: Path, recipe: Recipe = AGAIN) -> dict[str, list[float]]:
-    """Polish a checkpoint of this recipe on new pictures; its log goes on. Returns the losses."""
+    """Train a checkpoint of this recipe further, on new pictures; its log goes on.
+
+    The tower first, then the projector alone to the changed tower, then the polish. Returns
+    each stage's losses.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "log.jsonl").exists():
         shutil.copy(start / "training.jsonl", folder / "log.jsonl")
@@ -163,10 +176,20 @@ def go_on(folder: Path, out: Path, start: Path, recipe: Recipe = AGAIN) -> dict[
     network = load_network(LlavaConfig.from_dict(CONFIG), stored_tensors(start))
     plan, encoder = Plan(length=recipe.length), vocabulary.Encoder(tokenizer)
     wide = _Wide.render(folder, recipe, 4_000_000)
+    phrases = vision.Phase(
+        "vision-heads", wide.pictures, wide.held, recipe.phrases_steps, (0.01, 2e-3), lots=3
+    )
+    phase = vision.Phase(
+        "vision-refine", wide.pictures, wide.held, recipe.vision_steps, (0.005, 8e-4), lots=4
+    )
+    losses = vision.go_on(folder, network.vision_tower, phrases, phase, recipe.limits)
     source = Source(wide.featured, encoder, plan, WEIGHTS, recipe.half_batch)
     trial = Source(wide.held, encoder, plan, WEIGHTS, 2 * recipe.half_batch)
     frozen = _Frozen(network, wide.featured, wide.held, folder)
-    losses = {"polish": frozen.polish(source, trial, recipe, 2 * 10**8)}
+    losses["align"] = frozen.train(
+        "align", source, trial, recipe.align_steps, (0.005, 1e-3), recipe.limits
+    )
+    losses["polish"] = frozen.polish(source, trial, recipe, 2 * 10**8)
     _finish(folder, out, network, tokenizer)
     return losses
 

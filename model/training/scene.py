@@ -14,6 +14,7 @@ COLORS = (
 )  # fmt: skip
 ROWS = ("top", "center", "bottom")
 COLUMNS = ("left", "center", "right")
+SMALLEST = 0.08  # of the longer side: 9 of the 112 pixels that the tower sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def sample_scene(rng: Random, *, counts: Sequence[float] = (0.2, 0.27, 0.27, 0.2
     """A random scene: things inside the canvas, apart from each other, of many sizes."""
     # As it is cut for a page, a screen, a phone; now and then a strip.
     aspect = 1.0 if rng.random() < 0.4 else 2.0 ** rng.uniform(-0.85, 0.85)
-    if rng.random() < 0.08:
+    if rng.random() < 0.12:
         aspect = 2.0 ** rng.uniform(-1.8, 1.8)
     wanted = rng.choices((1, 2, 3, 4), weights=counts)[0]
     things: list[Thing] = []
@@ -86,8 +87,12 @@ def _sample_kinds(rng: Random, wanted: int) -> list[tuple[str, str]]:
 
 def _sample_thing(rng: Random, kind: tuple[str, str], aspect: float, largest: float) -> Thing:
     size = min(0.09 + rng.betavariate(1.4, 2.2) * 0.7, largest)
-    if largest > 0.9 and rng.random() < 0.15:
+    if largest > 0.9 and rng.random() < 0.2:
         size = rng.uniform(0.6, largest)
+    elif rng.random() < 0.12:
+        size = rng.uniform(SMALLEST, 0.15)
+    # On a strip, which is shown small, nothing smaller could be told from another.
+    size = max(size, min(SMALLEST * max(aspect, 1 / aspect), largest))
     half_x, half_y = _half_extent(size, aspect)
     x = rng.uniform(half_x, 1 - half_x)
     y = rng.uniform(half_y, 1 - half_y)

@@ -213,7 +213,6 @@ def train_llava(
     model = LlavaTrainer(lm, projector)
     if stage == "align":
         lm.freeze()
-        _initialise_projector(projector, features)
         source = replace(source, weights=CAPTIONS)
     else:
         lm.unfreeze()
@@ -227,7 +226,7 @@ def train_llava(
     return losses
 
 
-def _initialise_projector(projector: Any, features: Features) -> None:
+def initialise_projector(projector: Any, features: Features) -> None:
     """Start near the size of what the decoder knows: features to rms 1, rows to rms about 1."""
     rng = np.random.default_rng(2)
     sample = np.asarray(features.values[:256], np.float32)

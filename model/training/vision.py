@@ -185,6 +185,20 @@ def train(
     return {phase.stage: _phase(folder, model, phase, limits) for phase in phases}
 
 
+def go_on(
+    folder: Path, tower: VisionTower, phrases: Phase, phase: Phase, limits: Limits
+) -> dict[str, list[float]]:
+    """Train a trained tower further. A checkpoint has no phrases: those are learnt first, alone."""
+    model = VisionTrainer(tower)
+    kept = tower.parameters()
+    initialise(model, np.random.default_rng(0), len(tower.encoder.layers))
+    tower.update(kept)
+    tower.freeze()
+    losses = {phrases.stage: _phase(folder, model, phrases, limits)}
+    tower.unfreeze()
+    return losses | {phase.stage: _phase(folder, model, phase, limits)}
+
+
 def _phase(folder: Path, model: VisionTrainer, phase: Phase, limits: Limits) -> list[float]:
     exact = fast.speed_up(model.tower)
     losses = Run(folder, phase.stage, phase.steps, limits).train(

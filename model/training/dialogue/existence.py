@@ -9,7 +9,7 @@ from model.training.scene import COLORS, SHAPES, Scene
 def exists(memory: Memory, scene: Scene) -> Said:
     """ "Is there a star?", half of the time there is."""
     model = memory.rng.choice(scene.things)
-    form = memory.rng.choices(("shape", "both", "color"), weights=(5, 4, 2))[0]
+    form = memory.rng.choices(("shape", "both", "color"), weights=(5, 6, 2))[0]
     shape, color = model.shape, model.color
     if memory.rng.random() < 0.52:
         if form != "color" and memory.rng.random() < 0.7:

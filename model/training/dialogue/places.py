@@ -5,6 +5,8 @@ from model.training.dialogue.memory import Memory, Said
 from model.training.dialogue.wording import at_place, enumeration, upper
 from model.training.scene import COLUMNS, ROWS, Scene, Thing, clearly_placed
 
+SIDES = ("left", "right", "top", "bottom")
+
 
 def where(memory: Memory, scene: Scene) -> Said | None:
     if memory.rng.random() < 0.05:
@@ -27,24 +29,25 @@ def where_said(memory: Memory, thing: Thing, name: str) -> Said | None:
 
 
 def is_at(memory: Memory, scene: Scene) -> Said | None:
-    """ "Is the star on the left?", half of the time it is."""
+    """ "Is the star on the left?" or "at the top left?", half of the time it is."""
     picked = memory.pick(scene, hide="place")
     if picked is None or not clearly_placed(picked[0]):
         return None
     thing, name = picked
+    row, column = _cell(thing)
     right = memory.rng.random() < 0.5
-    sides = [
-        first if (value < 0.5) == right else second
-        for first, second, value in (("left", "right", thing.x), ("top", "bottom", thing.y))
-        if abs(value - 0.5) > 0.1
-    ]
-    if not sides:
-        return None
-    side = memory.rng.choice(sides)
-    place = f"{'on' if side in ('left', 'right') else 'at'} the {side}"
+    if memory.rng.random() < 0.4:  # one of the nine places
+        if not right:
+            others = [(r, c) for r in ROWS for c in COLUMNS if (r, c) != (row, column)]
+            row, column = memory.rng.choice(others)
+        question = memory.ask(P.IS_AT_PLACE, it=name, place=_spoken(memory, row, column))
+    else:  # a third of the picture; what is in its middle is on no side
+        side = memory.rng.choice([s for s in SIDES if (s in (row, column)) == right] or SIDES)
+        right = side in (row, column)
+        place = f"{'on' if side in ('left', 'right') else 'at'} the {side}"
+        question = memory.ask(P.IS_AT, it=name, place=place)
     memory.it = thing
     said = f"the {thing.color} {thing.shape} is {at_place(thing.place)}."
-    question = memory.ask(P.IS_AT, it=name, place=place, side=side)
     return question, f"{'Yes' if right else 'No'}, {said}"
 
 
@@ -65,7 +68,7 @@ def what_at(memory: Memory, scene: Scene) -> Said | None:
 
 
 def _what_side(memory: Memory, scene: Scene) -> Said | None:
-    side = memory.rng.choice(("left", "right", "top", "bottom"))
+    side = memory.rng.choice(SIDES)
     values = [(t, t.x if side in ("left", "right") else t.y) for t in scene.things]
     if any(abs(v - 0.5) < 0.13 for _, v in values):
         return None

@@ -10,7 +10,7 @@ def color_of(memory: Memory, scene: Scene) -> Said | None:
     if memory.rng.random() < 0.05:
         name = memory.missing(scene, hide="color")
         return (memory.ask(P.COLOR_OF, it=name), f"There is no {name[4:]}.") if name else None
-    shape = memory.rng.choice(SHAPES)
+    shape = memory.rng.choice(scene.things).shape
     several = [t for t in scene.things if t.shape == shape]
     if len(several) > 1:  # "what color are the stars?"
         colors = list(dict.fromkeys(t.color for t in in_order(several)))
@@ -66,7 +66,7 @@ def which_is(memory: Memory, scene: Scene) -> Said:
         return question, f"There is no {color} shape."
     if len(fits) == 1:
         return question, f"The {color} shape is {article(fits[0].shape)}."
-    return question, f"The {color} shapes are {enumeration(fits).replace(color + ' ', '')}."
+    return question, f"The {color} shapes are {enumeration(fits, colored=False)}."
 
 
 def is_color(memory: Memory, scene: Scene) -> Said | None:

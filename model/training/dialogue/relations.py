@@ -1,5 +1,7 @@
 """Questions how two things lie to each other."""
 
+from collections.abc import Sequence
+
 from model.training import phrases as P
 from model.training.dialogue.memory import Memory, Said
 from model.training.dialogue.wording import enumeration, upper
@@ -23,6 +25,8 @@ OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "bel
 
 def relation(memory: Memory, scene: Scene) -> Said | None:
     """ "What is left of the star?" """
+    if memory.rng.random() < 0.05:
+        return _unrelated(memory, scene, P.RELATION)
     related = _related(memory, scene)
     if related is None:
         return None
@@ -32,12 +36,23 @@ def relation(memory: Memory, scene: Scene) -> Said | None:
 
 def anything_related(memory: Memory, scene: Scene) -> Said | None:
     """ "Is there anything left of the star?" """
+    if memory.rng.random() < 0.05:
+        return _unrelated(memory, scene, P.ANYTHING_RELATED)
     related = _related(memory, scene)
     if related is None:
         return None
     rel, name, fact = related
     question = memory.ask(P.ANYTHING_RELATED, rel=memory.rng.choice(RELATIONS[rel]), it=name)
     return question, f"{'No' if fact.startswith('nothing') else 'Yes'}, {fact}."
+
+
+def _unrelated(memory: Memory, scene: Scene, patterns: Sequence[str]) -> Said | None:
+    """The same of something that isn't there."""
+    name = memory.missing(scene)
+    if name is None:
+        return None
+    rel = memory.rng.choice(RELATIONS[memory.rng.choice(tuple(RELATIONS))])
+    return memory.ask(patterns, rel=rel, it=name), f"There is no {name[4:]}."
 
 
 def _related(memory: Memory, scene: Scene) -> tuple[str, str, str] | None:

@@ -32,6 +32,8 @@ def same(memory: Memory, scene: Scene) -> Said | None:
     if len(scene.things) < 2:
         return None
     colors = list(dict.fromkeys(t.color for t in in_order(scene.things)))
+    if len(colors) > 1 and memory.rng.random() < 0.7:  # few scenes are of one color
+        return None
     if len(colors) == 1:
         return memory.ask(P.SAME_COLOR), f"Yes, the color is {colors[0]}."
     return memory.ask(P.SAME_COLOR), f"No, the colors are {join(colors)}."

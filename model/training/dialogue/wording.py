@@ -29,16 +29,17 @@ def in_order(things: Iterable[Thing]) -> list[Thing]:
     return sorted(things, key=lambda t: (int(t.y * 8), t.x))
 
 
-def enumeration(things: Iterable[Thing]) -> str:
+def enumeration(things: Iterable[Thing], *, colored: bool = True) -> str:
     """ "a red circle and two blue stars", in reading order, equal ones together."""
     kinds: dict[tuple[str, str], int] = {}
     for thing in in_order(things):
-        kinds[thing.color, thing.shape] = kinds.get((thing.color, thing.shape), 0) + 1
+        kind = (f"{thing.color} " if colored else "", thing.shape)
+        kinds[kind] = kinds.get(kind, 0) + 1
     return join(
         [
-            article(f"{color} {shape}")
+            article(color + shape)
             if count == 1
-            else f"{NUMBER_WORDS[count]} {color} {plural(shape)}"
+            else f"{NUMBER_WORDS[count]} {color}{plural(shape)}"
             for (color, shape), count in kinds.items()
         ]
     )

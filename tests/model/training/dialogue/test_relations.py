@@ -16,10 +16,17 @@ def test_relations_hold():
 
 def test_whether_anything_is_there_is_answered_with_what_it_is():
     for turn in turns("anything_related"):
-        assert turn.answer.startswith(("Yes, a ", "No, nothing is "))
+        missing = turn.answer.startswith("There is no ")
+        assert missing or turn.answer.startswith(("Yes, a ", "No, nothing is "))
         if turn.answer.startswith("Yes"):
             star = turn.answer.startswith("Yes, a red star")
             assert ("left of" in turn.answer or "above" in turn.answer) == star
+
+
+def test_nothing_is_told_to_lie_beside_what_is_not_there():
+    answers = {turn.answer for turn in turns("relation", count=400)}
+    missing = {answer for answer in answers if answer.startswith("There is no ")}
+    assert missing and not missing & {"There is no red star.", "There is no blue circle."}
 
 
 def test_the_bigger_of_two_is_told():
